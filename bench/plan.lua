@@ -1,0 +1,158 @@
+-- What is measured, and what is asked of it.
+--
+-- A group is a list of contestants that run in turn, A B C A B C; a group
+-- shows one figure of theirs, times `scale`. `ring` runs the C program,
+-- any other `who` is a case of bench/cases.
+
+local plan = { groups = {} }
+
+local FLOOD = "tasks=100000 passes=5"
+local LARGE = "queue=131072"
+
+local function group(g)
+  g.runs = {}
+  plan.groups[#plan.groups + 1] = g
+  return function(label, who, case, options, environment)
+    g.runs[#g.runs + 1] = {
+      label = label,
+      who = who,
+      case = case,
+      options = options,
+      environment = environment or "",
+    }
+  end
+end
+
+local function workers(n)
+  return n == 1 and "1 worker" or n .. " workers"
+end
+
+local function threads(n)
+  return "UV_THREADPOOL_SIZE=" .. n
+end
+
+local run = group {
+  name = "flood",
+  title = "100,000 trivial calls submitted, then all awaited",
+  figure = "rate", scale = 1e-6, unit = "M tasks/s", higher = true,
+}
+for _, n in ipairs { 1, 2, 4, 8 } do
+  local w = ("workers=%d "):format(n)
+  run("tidepool, " .. workers(n), "tidepool", "flood", w .. LARGE .. " "
+    .. FLOOD)
+  run("tidepool, " .. workers(n) .. ", default queue", "tidepool", "flood",
+    w .. FLOOD)
+  run("tidepool, " .. workers(n) .. ", spin 0", "tidepool", "flood",
+    w .. LARGE .. " spin=0 " .. FLOOD)
+  run("tidepool, " .. workers(n) .. ", call_many", "tidepool", "batch",
+    w .. LARGE .. " " .. FLOOD)
+  run("luv, " .. workers(n), "luv", "flood", FLOOD, threads(n))
+  run("C ring, " .. workers(n), "ring", "flood", w .. LARGE .. " " .. FLOOD)
+  run("C ring, " .. workers(n) .. ", spin 0", "ring", "flood",
+    w .. LARGE .. " spin=0 " .. FLOOD)
+end
+run("Lua alone, no threads", "bare", "flood", FLOOD)
+
+run = group {
+  name = "roundtrip",
+  title = "One trivial call at a time",
+  figure = "us", scale = 1, unit = "us",
+}
+for _, n in ipairs { 1, 4, 8 } do
+  local w = ("workers=%d "):format(n)
+  local spinning, sleeping = "tasks=50000 passes=5", "tasks=5000 passes=5"
+  run("tidepool, " .. workers(n), "tidepool", "roundtrip", w .. spinning)
+  run("C ring, " .. workers(n), "ring", "roundtrip", w .. spinning)
+  run("tidepool, " .. workers(n) .. ", spin 0", "tidepool", "roundtrip",
+    w .. "spin=0 " .. sleeping)
+  run("C ring, " .. workers(n) .. ", spin 0", "ring", "roundtrip",
+    w .. "spin=0 " .. sleeping)
+  run("luv, " .. workers(n), "luv", "roundtrip", sleeping, threads(n))
+end
+run("Lua alone, no threads", "bare", "roundtrip", "tasks=50000 passes=5")
+
+run = group {
+  name = "echo",
+  title = "A string of 1 MiB there and back",
+  figure = "rate", scale = 1, unit = "GB/s", higher = true,
+}
+run("tidepool", "tidepool", "echo", "workers=1 tasks=500 passes=5")
+run("tidepool, with cleanup", "cleanup", "echo",
+  "workers=1 tasks=500 passes=5")
+run("luv", "luv", "echo", "tasks=500 passes=5", threads(1))
+
+run = group {
+  name = "records",
+  title = "1,000 records {id, name, v} there and back",
+  figure = "rate", scale = 1e-6, unit = "M records/s", higher = true,
+}
+local RECORDS = "records=1000 tasks=100 passes=5"
+run("tidepool, moved", "tidepool", "records", "workers=1 " .. RECORDS)
+run("tidepool, rebuilt", "copy", "records", "workers=1 " .. RECORDS)
+run("luv, serializer for any table", "luvany", "records", RECORDS,
+  threads(1))
+run("luv, serializer for these records", "luv", "records", RECORDS,
+  threads(1))
+run("luv, the same, unread in the worker", "luvblind", "records", RECORDS,
+  threads(1))
+run("Lua alone, the list built once", "bare", "records", RECORDS)
+
+run = group {
+  name = "memory",
+  title = "Memory of a queued call, its Lua side included",
+  figure = "bytes", scale = 1, unit = "bytes",
+}
+run("tidepool", "tidepool", "memory", "workers=1 queue=262144 tasks=250000")
+run("luv", "luv", "memory", "tasks=250000", threads(1))
+
+run = group {
+  name = "pool",
+  title = "A pool of 4 workers made and closed",
+  figure = "us", scale = 1, unit = "us",
+}
+run("tidepool", "tidepool", "pool", "workers=4 passes=200")
+run("tidepool, after 4 calls", "used", "pool", "workers=4 passes=200")
+run("C ring", "ring", "pool", "workers=4 passes=200 queue=64 tasks=1")
+
+run = group {
+  name = "load",
+  title = "require in a fresh process",
+  figure = "us", scale = 1, unit = "us",
+}
+run("tidepool", "tidepool", "load", "")
+run("luv", "luv", "load", "")
+
+run = group {
+  name = "idle",
+  title = "4 idle workers for 2 seconds: times a thread of theirs ran",
+  figure = "switches", scale = 1, unit = "switches",
+}
+run("tidepool", "tidepool", "idle", "workers=4 seconds=2")
+
+run = group {
+  name = "crowd work",
+  title = "400 tasks that compute, 8 workers",
+  figure = "ms", scale = 1, unit = "ms",
+}
+local WORK = "workers=8 tasks=400 steps=500000 passes=3"
+run("tidepool", "work", "crowd", WORK)
+run("tidepool, spin 0", "work", "crowd", WORK .. " spin=0")
+
+run = group {
+  name = "crowd flood",
+  title = "The flood at 8 workers while a thread a core computes",
+  figure = "rate", scale = 1e-6, unit = "M tasks/s", higher = true,
+}
+run("tidepool", "flood", "crowd", "workers=8 " .. LARGE .. " " .. FLOOD)
+run("tidepool, spin 0", "flood", "crowd", "workers=8 spin=0 " .. LARGE .. " "
+  .. FLOOD)
+
+run = group {
+  name = "crowd trickle",
+  title = "What those threads compute in 1 s of a call every 0.5 ms",
+  figure = "steps", scale = 1, unit = "M steps", higher = true,
+}
+run("tidepool", "trickle", "crowd", "workers=8")
+run("tidepool, spin 0", "trickle", "crowd", "workers=8 spin=0")
+
+return plan

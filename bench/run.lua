@@ -1,0 +1,134 @@
+-- Runs the benchmarks, from the root of the tree, after they were built:
+-- `make bench`. BENCH names the groups to run ("flood records"; all), and
+-- BENCH_ROUNDS (7) is how often each run is repeated. BENCH_TIMEOUT (120) is
+-- how many seconds a run may take, TIDEPOOL_BUILD where the build lies.
+--
+-- Every run is a process of its own. In each round all runs take their turn,
+-- so that a slow spell of the machine meets every contestant.
+
+local build = os.getenv "TIDEPOOL_BUILD" or "build"
+local rounds = math.tointeger(tonumber(os.getenv "BENCH_ROUNDS" or 7))
+local timeout = math.tointeger(tonumber(os.getenv "BENCH_TIMEOUT" or 120))
+
+package.path = "bench/?.lua;" .. package.path
+package.cpath = build .. "/bench/?.so;" .. build .. "/?.so;" .. package.cpath
+
+local benchmod = require "benchmod"
+local plan = require "plan"
+local report = require "report"
+
+local LUA = arg[-1] or "lua5.4"
+local PATHS = ("LUA_PATH='bench/?.lua;lua/?.lua;lua/?/init.lua;;' "
+  .. "LUA_CPATH='%s/bench/?.so;%s/?.so;;' "):format(build, build)
+
+-- Only where `timeout` is there (it is not part of every system).
+local guard = os.execute "timeout 1 true >/dev/null 2>&1"
+  and ("timeout %d "):format(timeout) or ""
+
+local function command(run)
+  if run.who == "ring" then
+    return ("%s%s/bench/ring %s %s 2>&1"):format(guard, build, run.case,
+      run.options)
+  end
+  return ("env %s %s%s%s bench/case.lua %s %s %s 2>&1"):format(
+    run.environment, PATHS, guard, LUA, run.case, run.who, run.options)
+end
+
+-- Adds the figures that one run prints to run.figures.
+local function measure(run)
+  local pipe = assert(io.popen(command(run)))
+  local text = pipe:read "a"
+  local ok, _, status = pipe:close()
+  if not ok then
+    run.missing = ("failed (%d): %s"):format(status,
+      text:match "[^\n]*" or "")
+    return
+  end
+  for key, value in text:gmatch "(%w+)=(%S+)" do
+    local list = run.figures[key] or {}
+    list[#list + 1] = tonumber(value)
+    run.figures[key] = list
+  end
+end
+
+local function chosen(groups)
+  local names, list = os.getenv "BENCH" or "", {}
+  if not names:find "%S" then
+    return groups
+  end
+  for _, group in ipairs(groups) do
+    for name in names:gmatch "%S+" do
+      if group.name:match "^%S+" == name then
+        list[#list + 1] = group
+      end
+    end
+  end
+  if #list == 0 then
+    error("no group named '" .. names .. "'", 0)
+  end
+  return list
+end
+
+-- Marks the runs that cannot be made here, and answers the others.
+local function possible(groups)
+  local have_luv = pcall(require, "luv")
+  local ring = io.open(build .. "/bench/ring", "rb")
+  local list = {}
+  for _, group in ipairs(groups) do
+    for _, run in ipairs(group.runs) do
+      run.figures = {}
+      if run.who == "ring" and not ring then
+        run.missing = "not built on this system"
+      elseif run.who:find "^luv" and not have_luv then
+        run.missing = "lua-luv is not installed"
+      else
+        list[#list + 1] = run
+      end
+    end
+  end
+  if ring then
+    ring:close()
+  end
+  return list
+end
+
+local function processor()
+  local file = io.open "/proc/cpuinfo"
+  local text = file and file:read "a" or ""
+  if file then
+    file:close()
+  end
+  return text:match "model name%s*:%s*([^\n]+)" or "unknown"
+end
+
+local groups = chosen(plan.groups)
+local runs = possible(groups)
+local terminal = os.execute "test -t 2"
+local machine = { cores = benchmod.cores(), processor = processor(),
+  lua = _VERSION }
+
+for round = 1, rounds do
+  for i, run in ipairs(runs) do
+    if terminal then
+      io.stderr:write(("\r\27[Kround %d of %d, %d of %d: %s %s"):format(round,
+        rounds, i, #runs, run.case, run.label))
+    end
+    if not run.missing then
+      measure(run)
+    end
+  end
+end
+if terminal then
+  io.stderr:write "\r\27[K"
+end
+
+print(("%s, %d cores, %s; %d rounds"):format(machine.processor,
+  machine.cores, machine.lua, rounds))
+report.groups(groups, io.stdout)
+report.targets(groups, io.stdout)
+
+local path = build .. "/bench/results.json"
+local file = assert(io.open(path, "w"))
+report.json(groups, rounds, machine, file)
+file:close()
+print("\n" .. path .. " has every single figure.")

@@ -1,0 +1,2 @@
+-- busted as a script of whatever interpreter runs this.
+require "busted.runner" { standalone = false }

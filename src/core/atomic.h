@@ -1,0 +1,46 @@
+/*
+** atomic.h: C11 atomics by the names of what we use them for.
+**
+** Any thread. Nothing here blocks. A load pairs with the store or
+** read-modify-write that published what it sees. The plain names (tpi_swap,
+** tpi_cas, tpi_see) are sequentially consistent, because most of our
+** protocols have the shape "publish mine, then look at yours"; the ones with
+** a suffix say what they give up.
+*/
+#ifndef TPI_ATOMIC_H
+#define TPI_ATOMIC_H
+
+#include <stdatomic.h>
+
+/* sequentially consistent */
+#define tpi_see(p) atomic_load(p)
+#define tpi_put(p, v) atomic_store(p, v)
+#define tpi_swap(p, v) atomic_exchange(p, v)
+#define tpi_cas(p, old, v) atomic_compare_exchange_strong(p, old, v)
+#define tpi_or(p, v) atomic_fetch_or(p, v)
+#define tpi_and(p, v) atomic_fetch_and(p, v)
+
+/* acquire and release */
+#define tpi_load(p) atomic_load_explicit(p, memory_order_acquire)
+#define tpi_store(p, v) atomic_store_explicit(p, v, memory_order_release)
+
+/* relaxed: a hint, or a counter that orders nothing */
+#define tpi_peek(p) atomic_load_explicit(p, memory_order_relaxed)
+#define tpi_poke(p, v) atomic_store_explicit(p, v, memory_order_relaxed)
+#define tpi_count(p, n) atomic_fetch_add_explicit(p, n, memory_order_relaxed)
+
+/* Reference counts: one more needs no order, the last one sees all. */
+#define tpi_ref(p) ((void)atomic_fetch_add_explicit(p, 1, memory_order_relaxed))
+#define tpi_unref(p) \
+  (atomic_fetch_sub_explicit(p, 1, memory_order_acq_rel) == 1)
+
+/* A hint to the processor that this is a spin. */
+static inline void tpi_relax (void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("yield");
+#endif
+}
+
+#endif

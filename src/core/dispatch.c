@@ -1,0 +1,467 @@
+#include <stddef.h>
+
+#include "core/clock.h"
+#include "core/memory.h"
+#include "core/pool.h"
+
+static tpi_Task *task_of (tpi_Item *item) {
+  return (tpi_Task *)(void *)((char *)item - offsetof(tpi_Task, item));
+}
+
+int tpi_pool_broken (const tp_Manager *pool) {
+  return pool->generation != tpi_see(&tpi_generation);
+}
+
+int tpi_task_orphaned (const tpi_Future *future) {
+  const tpi_Task *task = (const tpi_Task *)(const void *)future;
+  return task->pool != NULL && tpi_pool_broken(task->pool);
+}
+
+/* ---------------------------------------------------------------- */
+/* Effects                                                           */
+/* ---------------------------------------------------------------- */
+
+static void destroy (tp_Manager *pool) {
+  tpi_pools_remove(pool);
+  tpi_free(pool->name);
+  tpi_free(pool);
+}
+
+void tpi_pool_unlock (tp_Manager *pool, tpi_Effects *effects) {
+  tpi_Worker *worker = effects->wake;
+  tpi_Waiter *due = tpi_waiters_take(&effects->due);
+  int dead = pool->handles == 0 && pool->alive == 0 && !pool->dead &&
+             pool->unsettled == 0 && tpi_peek(&pool->slots) == 0;
+  pool->dead |= dead;
+  tpi_unlock(&pool->lock);
+  while (worker != NULL) {
+    tpi_Worker *next = worker->next_idle; /* gone once it is awake */
+    tpi_host_wake(worker->host);
+    worker = next;
+  }
+  tpi_waiters_tell(due);
+  if (dead)
+    destroy(pool);
+}
+
+static void pop_idle_locked (tp_Manager *pool, tpi_Effects *effects) {
+  tpi_Worker *worker = pool->idle;
+  pool->idle = worker->next_idle;
+  worker->next_idle = effects->wake;
+  effects->wake = worker;
+}
+
+/* There is work: is somebody coming for it? */
+void tpi_pool_wake_locked (tp_Manager *pool, tpi_Effects *effects) {
+  if (pool->seeker == NULL && pool->idle != NULL) {
+    pool->seeker = pool->idle;
+    pop_idle_locked(pool, effects);
+  }
+}
+
+void tpi_pool_wake_all_locked (tp_Manager *pool, tpi_Effects *effects) {
+  while (pool->idle != NULL)
+    pop_idle_locked(pool, effects);
+}
+
+/* ---------------------------------------------------------------- */
+/* Slots and accounts                                                */
+/* ---------------------------------------------------------------- */
+
+static void enqueue_locked (tp_Manager *pool, tpi_Task *task) {
+  task->place = TPI_QUEUED;
+  task->sequence = pool->submitted++;
+  pool->unsettled++;
+  tpi_future_retain(&task->future); /* the queue's, then the worker's */
+  tpi_queue_push(&pool->queue, &task->item, (tp_Priority)task->priority);
+  tpi_store(&pool->waiting, pool->queue.count);
+}
+
+static void settle_admission_locked (tp_Manager *pool, tpi_Admission *first,
+                                     int outcome, tpi_Effects *effects) {
+  pool->door = first->next;
+  if (pool->door == NULL)
+    pool->door_end = &pool->door;
+  first->outcome = outcome;
+  tpi_waiter_add(&effects->due, &first->parker->waiter);
+}
+
+static void free_slot_locked (tp_Manager *pool, tpi_Effects *effects) {
+  tpi_Admission *first = pool->door;
+  if (first == NULL) {
+    tpi_poke(&pool->slots, tpi_peek(&pool->slots) - 1);
+    return;
+  }
+  settle_admission_locked(pool, first, TP_OK, effects);
+  enqueue_locked(pool, first->task);
+  tpi_pool_wake_locked(pool, effects);
+}
+
+void tpi_pool_refuse_locked (tp_Manager *pool, tpi_Effects *effects) {
+  while (pool->door != NULL) {
+    pool->door->task->place = TPI_OUTSIDE;
+    settle_admission_locked(pool, pool->door, TP_CLOSED, effects);
+  }
+}
+
+static void count_down_locked (tpi_Barrier *b, tpi_Effects *effects) {
+  if (b->count > 0 && --b->count == 0)
+    tpi_waiter_add(&effects->due, &b->parker->waiter);
+}
+
+/* A task has settled. */
+static void account_locked (tp_Manager *pool, uint64_t sequence,
+                            tpi_Effects *effects) {
+  pool->unsettled--;
+  for (tpi_Barrier *b = pool->barriers; b != NULL; b = b->next) {
+    if (b->home == NULL && sequence < b->before)
+      count_down_locked(b, effects);
+  }
+}
+
+/* A function has returned. */
+static void returned_locked (tp_Manager *pool, const tpi_Task *task,
+                             tpi_Effects *effects) {
+  for (tpi_Barrier *b = pool->barriers; b != NULL; b = b->next) {
+    if (b->home != NULL && b->home == task->future.home)
+      count_down_locked(b, effects);
+  }
+}
+
+static void count_withdrawn_locked (tp_Manager *pool, tpi_Future *future) {
+  if (tpi_future_state(future) == TPI_CANCELLED)
+    pool->cancelled++;
+  else
+    pool->failed++;
+}
+
+void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
+  tpi_Task *task = tpi_task_of(future);
+  tp_Manager *pool = task->pool;
+  tpi_Effects effects = {NULL, NULL};
+  int queued = 0;
+  if (pool == NULL || tpi_pool_broken(pool))
+    return;
+  if (task->timer != NULL)
+    tpi_timer_stop(task->timer);
+  tpi_lock(&pool->lock);
+  if (task->place != TPI_OUTSIDE)
+    count_withdrawn_locked(pool, future);
+  if (task->place == TPI_AT_DOOR) {
+    tpi_Admission **a = &pool->door;
+    while ((*a)->task != task)
+      a = &(*a)->next;
+    (*a)->outcome = TP_OK; /* the caller gets a future that has settled */
+    tpi_waiter_add(&effects.due, &(*a)->parker->waiter);
+    *a = (*a)->next;
+    if (*a == NULL)
+      pool->door_end = a;
+    task->place = TPI_OUTSIDE;
+    pool->submitted++;
+  } else if (task->place != TPI_OUTSIDE) {
+    account_locked(pool, task->sequence, &effects);
+    if (was == TPI_PENDING) {
+      queued = tpi_queue_remove(&pool->queue, &task->item,
+                                (tp_Priority)task->priority);
+      task->place = TPI_TAKEN;
+      tpi_store(&pool->waiting, pool->queue.count);
+      free_slot_locked(pool, &effects);
+    }
+  }
+  tpi_pool_unlock(pool, &effects);
+  if (was == TPI_PENDING)
+    tpi_task_drop_args(task);
+  if (queued)
+    tpi_future_release(future);
+}
+
+/* ---------------------------------------------------------------- */
+/* Submitting                                                        */
+/* ---------------------------------------------------------------- */
+
+static int may_enter_locked (tp_Manager *pool) {
+  return pool->door == NULL && tpi_peek(&pool->slots) < pool->capacity;
+}
+
+static void enter_locked (tp_Manager *pool, tpi_Task *task) {
+  tpi_poke(&pool->slots, tpi_peek(&pool->slots) + 1);
+  enqueue_locked(pool, task);
+}
+
+/* Looks a while whether a slot gets free. */
+static void spin_at_door (tp_Manager *pool, tpi_Parker *p) {
+  unsigned mine = 0;
+  unsigned *thrift = p->host != NULL ? &p->host->thrift : &mine;
+  unsigned looks = pool->spin >> *thrift;
+  for (unsigned i = 0; i < looks; i++) {
+    if (tpi_peek(&pool->slots) < pool->capacity)
+      return;
+    tpi_relax();
+  }
+  if (looks > 0 && *thrift < 6)
+    ++*thrift;
+}
+
+/* The lock is held, and is released. */
+static int wait_at_door (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
+  tpi_Effects effects = {NULL, NULL};
+  tpi_Admission admission = {NULL, task, p, TP_OK};
+  int answer;
+  task->place = TPI_AT_DOOR;
+  *pool->door_end = &admission;
+  pool->door_end = &admission.next;
+  tpi_pool_unlock(pool, &effects);
+  answer = tpi_park(p, TPI_NEVER);
+  if (answer == TPI_RUNG)
+    return admission.outcome;
+  tpi_lock(&pool->lock);
+  if (task->place != TPI_AT_DOOR) { /* admitted, refused or settled */
+    tpi_pool_unlock(pool, &effects);
+    tpi_park_told(p);
+    return admission.outcome;
+  }
+  for (tpi_Admission **a = &pool->door; *a != NULL; a = &(*a)->next) {
+    if (*a == &admission) {
+      *a = admission.next;
+      if (*a == NULL)
+        pool->door_end = a;
+      break;
+    }
+  }
+  task->place = TPI_OUTSIDE;
+  tpi_pool_unlock(pool, &effects);
+  tpi_park_left(p);
+  return TP_CANCELLED;
+}
+
+int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
+  tpi_Effects effects = {NULL, NULL};
+  int rc = TP_OK;
+  if (tpi_pool_broken(pool)) {
+    rc = TP_BROKEN;
+  } else {
+    task->submitted = tpi_now();
+    task->pool = pool;
+    task->future.patience = pool->spin & 0xffffffu;
+    if (p != NULL && tpi_peek(&pool->slots) >= pool->capacity)
+      spin_at_door(pool, p);
+    tpi_lock(&pool->lock);
+    if (pool->closing) {
+      rc = TP_CLOSED;
+    } else if (tpi_future_settled(&task->future)) {
+      pool->submitted++; /* its time was over before it came in */
+      count_withdrawn_locked(pool, &task->future);
+    } else if (may_enter_locked(pool)) {
+      enter_locked(pool, task);
+      tpi_pool_wake_locked(pool, &effects);
+    } else if (p == NULL) {
+      rc = TP_FULL;
+    } else {
+      return wait_at_door(pool, task, p);
+    }
+    tpi_pool_unlock(pool, &effects);
+  }
+  if (p != NULL)
+    tpi_park_left(p);
+  return rc;
+}
+
+int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks,
+                          size_t *count) {
+  tpi_Effects effects = {NULL, NULL};
+  uint64_t now = tpi_now();
+  size_t n = *count, i = 0;
+  int rc = TP_OK;
+  *count = 0;
+  if (tpi_pool_broken(pool))
+    return TP_BROKEN;
+  for (size_t k = 0; k < n; k++) {
+    tasks[k]->submitted = now;
+    tasks[k]->pool = pool;
+    tasks[k]->future.patience = pool->spin & 0xffffffu;
+  }
+  tpi_lock(&pool->lock);
+  if (pool->closing)
+    rc = TP_CLOSED;
+  for (; rc == TP_OK && i < n; i++) {
+    if (tpi_future_settled(&tasks[i]->future)) {
+      pool->submitted++;
+      count_withdrawn_locked(pool, &tasks[i]->future);
+    } else if (may_enter_locked(pool)) {
+      enter_locked(pool, tasks[i]);
+    } else {
+      rc = TP_FULL;
+      break;
+    }
+  }
+  if (i > 0)
+    tpi_pool_wake_locked(pool, &effects);
+  tpi_pool_unlock(pool, &effects);
+  *count = i;
+  return rc;
+}
+
+/* ---------------------------------------------------------------- */
+/* Taking                                                            */
+/* ---------------------------------------------------------------- */
+
+static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
+                              tpi_Effects *effects) {
+  tp_Manager *pool = worker->pool;
+  tpi_Item *item = tpi_queue_pop(&pool->queue);
+  if (item == NULL)
+    return NULL;
+  run->task = task_of(item);
+  run->task->place = TPI_TAKEN;
+  tpi_store(&pool->waiting, pool->queue.count);
+  if (pool->seeker == worker)
+    pool->seeker = NULL;
+  if (pool->queue.count > 0)
+    tpi_pool_wake_locked(pool, effects);
+  return run->task;
+}
+
+/* What the worker settled last was not accounted yet, to spare the lock. */
+static void account_last_locked (tpi_Worker *worker, tpi_Effects *effects) {
+  if (worker->settled != 0) {
+    account_locked(worker->pool, worker->settled - 1, effects);
+    worker->settled = 0;
+  }
+}
+
+tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
+                         int held) {
+  tp_Manager *pool = worker->pool;
+  tpi_Effects effects = {NULL, NULL};
+  tpi_Task *task;
+  tpi_lock(&pool->lock);
+  account_last_locked(worker, &effects);
+  run->task = NULL;
+  returned_locked(pool, done, &effects);
+  if (held)
+    free_slot_locked(pool, &effects);
+  task = take_locked(worker, run, &effects);
+  tpi_pool_unlock(pool, &effects);
+  return task;
+}
+
+static void spin_for_work (tpi_Worker *worker) {
+  enum { MOST_THRIFT = 4 };
+  tp_Manager *pool = worker->pool;
+  unsigned looks = pool->spin >> worker->thrift;
+  for (unsigned i = 0; i < looks; i++) {
+    if (tpi_peek(&pool->waiting) > 0) {
+      if (worker->thrift > 0 && i < looks / 2)
+        worker->thrift--;
+      return;
+    }
+    tpi_relax();
+  }
+  if (worker->thrift < MOST_THRIFT)
+    worker->thrift++;
+}
+
+/* A closed pool needs nobody once its queue is empty; and more than the
+   fixed number run only while some of them are blocked. */
+static int may_leave_locked (tp_Manager *pool) {
+  return pool->closing || pool->alive - pool->blocked > pool->workers;
+}
+
+/* May it be the one that looks around, and does it want to? Who is on its
+   way but not awake yet gives way. */
+static int seeks_locked (tpi_Worker *worker, int spun) {
+  tp_Manager *pool = worker->pool;
+  if (spun || pool->spin == 0)
+    return 0;
+  if (pool->seeker != NULL && pool->seeker != worker && pool->seeker->awake)
+    return 0;
+  pool->seeker = worker;
+  return 1;
+}
+
+/* The last that a worker does to its pool. */
+static void leave_locked (tpi_Worker *worker, tpi_Effects *effects) {
+  tp_Manager *pool = worker->pool;
+  tpi_Worker **w = &pool->all;
+  while (*w != worker)
+    w = &(*w)->next;
+  *w = worker->next;
+  tpi_histogram_merge(&pool->waits, &worker->waits);
+  tpi_histogram_merge(&pool->takes, &worker->takes);
+  pool->completed += tpi_peek(&worker->completed);
+  pool->failed += tpi_peek(&worker->failed);
+  pool->alive--;
+  while (pool->alive == 0 && pool->closers != NULL) {
+    tpi_Waiter *closer = pool->closers;
+    tpi_waiter_remove(closer);
+    tpi_waiter_add(&effects->due, closer);
+  }
+}
+
+tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
+  tp_Manager *pool = worker->pool;
+  int spun = 0;
+  for (;;) {
+    tpi_Effects effects = {NULL, NULL};
+    tpi_Task *task;
+    int leaves = 0, seeks;
+    tpi_lock(&pool->lock);
+    worker->awake = 1;
+    account_last_locked(worker, &effects);
+    task = take_locked(worker, run, &effects);
+    seeks = task == NULL && seeks_locked(worker, spun);
+    if (task == NULL && !seeks) {
+      if (pool->seeker == worker)
+        pool->seeker = NULL;
+      leaves = may_leave_locked(pool);
+      if (leaves) {
+        leave_locked(worker, &effects);
+      } else {
+        worker->awake = 0;
+        worker->next_idle = pool->idle;
+        pool->idle = worker;
+        tpi_host_arm(worker->host);
+      }
+    }
+    tpi_pool_unlock(pool, &effects);
+    if (task != NULL || leaves)
+      return task;
+    if (seeks)
+      spin_for_work(worker);
+    else
+      tpi_host_doze(worker->host);
+    spun = seeks;
+  }
+}
+
+void tpi_pool_take (tpi_Worker *worker, tpi_Run *run, tpi_Task *task) {
+  tp_Manager *pool = task->pool;
+  tpi_Effects effects = {NULL, NULL};
+  tpi_lock(&pool->lock);
+  if (!tpi_queue_remove(&pool->queue, &task->item,
+                        (tp_Priority)task->priority))
+    tpi_future_retain(&task->future); /* another worker drops the queue's */
+  task->place = TPI_TAKEN;
+  tpi_store(&pool->waiting, pool->queue.count);
+  run->task = task;
+  run->outer = worker->runs;
+  worker->runs = run;
+  tpi_pool_unlock(pool, &effects);
+}
+
+void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task) {
+  tp_Manager *pool = task->pool;
+  tpi_Effects effects = {NULL, NULL};
+  tpi_lock(&pool->lock);
+  worker->runs = run->outer;
+  returned_locked(pool, task, &effects);
+  free_slot_locked(pool, &effects);
+  tpi_pool_unlock(pool, &effects);
+}
+
+void tpi_pool_account (tpi_Worker *worker, uint64_t sequence) {
+  tpi_Effects effects = {NULL, NULL};
+  tpi_lock(&worker->pool->lock);
+  account_locked(worker->pool, sequence, &effects);
+  tpi_pool_unlock(worker->pool, &effects);
+}

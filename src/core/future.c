@@ -1,0 +1,308 @@
+#include "core/future.h"
+
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/memory.h"
+
+static const char *const kind_names[] = {
+    "error", "cancelled", "timeout", "closed", "broken", "transfer", "full"};
+
+static const char *const state_names[] = {"pending",   "running", "suspended",
+                                          "completed", "failed",  "cancelled"};
+
+const char *tpi_kind_name (tpi_Kind kind) { return kind_names[kind]; }
+
+const char *tpi_phase_name (tpi_Phase state) { return state_names[state]; }
+
+void tpi_future_init (tpi_Future *f, const tpi_Class *class, tpi_Host *home,
+                      void *buffer, size_t size) {
+  f->class = class;
+  tpi_poke(&f->word, TPI_PENDING);
+  tpi_poke(&f->refs, 1);
+  f->home = home;
+  if (home != NULL)
+    tpi_host_retain(home);
+  f->in.waiters = NULL;
+  f->id = 0;
+  tpi_list_init(&f->results, buffer, size);
+  f->reason = NULL;
+  f->progress = NULL;
+  f->patience = 0;
+  f->literal = 0;
+  f->kind = TPI_ERROR;
+}
+
+void tpi_future_fini (tpi_Future *f) {
+  tpi_list_fini(&f->results);
+  if (!f->literal)
+    tpi_free(f->reason);
+  tpi_free(f->progress);
+  tpi_host_release(f->home);
+}
+
+void tpi_future_retain (tpi_Future *f) { tpi_ref(&f->refs); }
+
+/*
+** A failure that nobody has looked at goes to its home instead of away, if
+** there is still anybody at home. That is how errors of futures that were
+** dropped, or whose task outlived them, come to be reported. Closing sets
+** `closed` before the last take, so that a push that comes too late for it
+** is taken by who pushed.
+*/
+void tpi_future_release (tpi_Future *f) {
+  unsigned word;
+  tpi_Host *home;
+  if (f == NULL || !tpi_unref(&f->refs))
+    return;
+  word = tpi_see(&f->word);
+  home = f->home;
+  if ((word & TPI_STATE) != TPI_FAILED || (word & TPI_READ) || home == NULL ||
+      tpi_see(&home->closed)) {
+    f->class->destroy(f);
+    return;
+  }
+  tpi_poke(&f->refs, 1); /* the inbox's */
+  tpi_host_retain(home); /* the owner may free f at once, and itself */
+  tpi_inbox_push(&home->unread, &f->in.unread);
+  if (tpi_see(&home->closed)) {
+    while ((f = tpi_future_unread(home)) != NULL) {
+      tpi_future_read(f);
+      tpi_future_release(f);
+    }
+  }
+  tpi_host_release(home);
+}
+
+tpi_Future *tpi_future_unread (tpi_Host *home) {
+  tpi_Node *first = tpi_inbox_take(&home->unread);
+  tpi_Node *rest;
+  if (first == NULL)
+    return NULL;
+  while ((rest = first->next) != NULL) { /* keep one, put the rest back */
+    first->next = rest->next;
+    tpi_inbox_push(&home->unread, rest);
+  }
+  return (tpi_Future *)(void *)((char *)first -
+                                offsetof(tpi_Future, in.unread));
+}
+
+/* ---------------------------------------------------------------- */
+/* The word                                                          */
+/* ---------------------------------------------------------------- */
+
+/* Takes the lock bit unless the future has settled: the word before, or -1.
+   Held for a few instructions, so the wait is a spin. */
+static int lock_unsettled (tpi_Future *f) {
+  unsigned word = tpi_see(&f->word);
+  for (;;) {
+    if ((word & TPI_STATE) >= TPI_COMPLETED)
+      return -1;
+    if (word & TPI_LOCKED) {
+      tpi_relax();
+      word = tpi_see(&f->word);
+    } else if (tpi_cas(&f->word, &word, word | TPI_LOCKED)) {
+      return (int)word;
+    }
+  }
+}
+
+static void unlock (tpi_Future *f) {
+  tpi_and(&f->word, ~(unsigned)TPI_LOCKED);
+}
+
+/* From one unsettled state to another. */
+static int step (tpi_Future *f, tpi_Phase from, tpi_Phase to) {
+  unsigned word = tpi_see(&f->word);
+  for (;;) {
+    if ((word & TPI_STATE) != (unsigned)from)
+      return 0;
+    if (word & TPI_LOCKED) {
+      tpi_relax();
+      word = tpi_see(&f->word);
+    } else if (tpi_cas(&f->word, &word,
+                       (word & ~(unsigned)TPI_STATE) | (unsigned)to)) {
+      return 1;
+    }
+  }
+}
+
+int tpi_future_claim (tpi_Future *f) {
+  return step(f, TPI_PENDING, TPI_RUNNING);
+}
+
+int tpi_future_suspend (tpi_Future *f, int suspended) {
+  return suspended ? step(f, TPI_RUNNING, TPI_SUSPENDED)
+                   : step(f, TPI_SUSPENDED, TPI_RUNNING);
+}
+
+static void announce (tpi_Future *f, tpi_Waiter *waiters) {
+  if (f->home != NULL)
+    tpi_host_news(f->home);
+  tpi_waiters_tell(waiters);
+}
+
+/* The common end of settling: the lock bit is held, the outcome written. */
+static void publish (tpi_Future *f, tpi_Phase state, tpi_Phase was,
+                     int withdraw) {
+  tpi_Waiter *waiters = tpi_waiters_take(&f->in.waiters);
+  tpi_put(&f->word, (unsigned)state);
+  if (withdraw && f->class->withdraw != NULL)
+    f->class->withdraw(f, was);
+  announce(f, waiters);
+}
+
+static int settle_claimed (tpi_Future *f, tpi_Phase state) {
+  unsigned word = TPI_RUNNING;
+  if (tpi_cas(&f->word, &word, (unsigned)state)) {
+    announce(f, NULL); /* the common case: nobody has asked yet */
+    return 1;
+  }
+  if (lock_unsettled(f) < 0)
+    return 0;
+  publish(f, state, TPI_RUNNING, 0);
+  return 1;
+}
+
+int tpi_future_complete (tpi_Future *f) {
+  return settle_claimed(f, TPI_COMPLETED);
+}
+
+int tpi_future_fail (tpi_Future *f) { return settle_claimed(f, TPI_FAILED); }
+
+int tpi_future_end (tpi_Future *f, tpi_Phase state, tpi_Kind kind,
+                    char *reason, int literal) {
+  int word = lock_unsettled(f);
+  if (word < 0)
+    return -1;
+  f->kind = (unsigned)kind & 127u;
+  f->reason = reason;
+  f->literal = literal != 0;
+  publish(f, state, (tpi_Phase)(word & TPI_STATE), 1);
+  return word & TPI_STATE;
+}
+
+int tpi_future_cancel (tpi_Future *f, const char *reason) {
+  char *copy = NULL;
+  int literal = 0;
+  if (tpi_future_settled(f))
+    return 0;
+  if (reason != NULL && (copy = tpi_copy(reason, strlen(reason))) == NULL) {
+    copy = (char *)(uintptr_t) "(no memory to keep the reason)";
+    literal = 1;
+  }
+  if (tpi_future_end(f, TPI_CANCELLED, TPI_KIND_CANCELLED, copy, literal) >= 0)
+    return 1;
+  if (!literal)
+    tpi_free(copy);
+  return 0;
+}
+
+/* ---------------------------------------------------------------- */
+/* Waiting                                                           */
+/* ---------------------------------------------------------------- */
+
+int tpi_future_join (tpi_Future *f, tpi_Waiter *waiter) {
+  if (lock_unsettled(f) < 0)
+    return 0;
+  tpi_waiter_add(&f->in.waiters, waiter);
+  tpi_or(&f->word, TPI_AWAITED);
+  unlock(f);
+  return 1;
+}
+
+int tpi_future_leave (tpi_Future *f, tpi_Waiter *waiter) {
+  int left;
+  if (lock_unsettled(f) < 0)
+    return 0;
+  left = tpi_waiter_remove(waiter);
+  if (f->in.waiters == NULL)
+    tpi_and(&f->word, ~(unsigned)TPI_AWAITED);
+  unlock(f);
+  return left;
+}
+
+int tpi_future_spin (tpi_Future *f, unsigned *thrift) {
+  enum { MOST_THRIFT = 6 };
+  unsigned looks = f->patience >> *thrift;
+  for (unsigned i = 0; i < looks; i++) {
+    if ((tpi_peek(&f->word) & TPI_STATE) >= TPI_COMPLETED) {
+      if (*thrift > 0 && i < looks / 2)
+        --*thrift;
+      return 1;
+    }
+    tpi_relax();
+  }
+  if (looks > 0 && *thrift < MOST_THRIFT)
+    ++*thrift;
+  return tpi_future_settled(f);
+}
+
+int tpi_future_wait (tpi_Future *f, tpi_Parker *p, uint64_t deadline) {
+  int answer;
+  if (!tpi_future_join(f, &p->waiter)) {
+    tpi_park_left(p);
+    return TPI_RUNG;
+  }
+  answer = tpi_park(p, deadline);
+  if (answer == TPI_RUNG)
+    return TPI_RUNG;
+  if (tpi_future_leave(f, &p->waiter)) {
+    tpi_park_left(p);
+    return answer;
+  }
+  tpi_park_told(p);
+  return TPI_RUNG;
+}
+
+/* ---------------------------------------------------------------- */
+/* Looking                                                           */
+/* ---------------------------------------------------------------- */
+
+void tpi_future_progress (tpi_Future *f, double fraction, const char *note) {
+  tpi_Progress *fresh = tpi_alloc(sizeof *fresh);
+  tpi_Progress *old;
+  if (fresh == NULL)
+    return; /* it is only a report, and the next one may fare better */
+  fresh->fraction = fraction >= 0 ? (fraction <= 1 ? fraction : 1) : 0;
+  fresh->note[0] = '\0';
+  if (note != NULL) {
+    strncpy(fresh->note, note, sizeof fresh->note - 1);
+    fresh->note[sizeof fresh->note - 1] = '\0';
+  }
+  if (lock_unsettled(f) < 0) {
+    tpi_free(fresh);
+    return;
+  }
+  old = f->progress;
+  f->progress = fresh;
+  unlock(f);
+  tpi_free(old);
+}
+
+tpi_Progress tpi_future_told (tpi_Future *f) {
+  tpi_Progress p = {0, ""};
+  int unsettled = lock_unsettled(f) >= 0;
+  if (f->progress != NULL)
+    p = *f->progress;
+  if (unsettled)
+    unlock(f);
+  else if (tpi_future_state(f) == TPI_COMPLETED)
+    p.fraction = 1;
+  return p;
+}
+
+const char *tpi_future_message (tpi_Future *f, size_t *length) {
+  const char *message = f->reason;
+  if (message == NULL && f->kind != TPI_KIND_CANCELLED &&
+      f->results.count > 0 && tpi_future_state(f) == TPI_FAILED)
+    message = tp_bytesof(f->results.items, length);
+  else if (length != NULL)
+    *length = message != NULL ? strlen(message) : 0;
+  return message;
+}
+
+void tpi_future_read (tpi_Future *f) {
+  if ((tpi_peek(&f->word) & (TPI_STATE | TPI_READ)) == TPI_FAILED)
+    tpi_or(&f->word, TPI_READ);
+}

@@ -1,0 +1,156 @@
+/*
+** future.h: the read end of one result; settles exactly once.
+**
+** Any thread. Nothing here blocks but tpi_future_wait. Counted: a future is
+** freed by its last owner, through its class. It knows no pool: its class
+** says how to withdraw it from wherever its task stands, how to run it on
+** the spot, and how to free it.
+**
+** The word is the state, with a lock bit that guards the waiters and the
+** outcome while it is being settled, and flags. It changes by one
+** compare-and-swap a step:
+**
+**   pending -> running <-> suspended -> completed | failed | cancelled
+**
+** `pending -> running` is the claim. Who wins a step does what belongs to
+** it; who loses drops what he had. The results are written by the claimer
+** before it settles and are read only after the future has completed, or
+** has failed with no `reason`; the reason and the kind are written under the
+** lock bit by whoever settles otherwise. Settling allocates nothing.
+*/
+#ifndef TPI_FUTURE_H
+#define TPI_FUTURE_H
+
+#include "core/host.h"
+#include "core/value.h"
+
+typedef enum tpi_Phase {
+  TPI_PENDING,
+  TPI_RUNNING,
+  TPI_SUSPENDED,
+  TPI_COMPLETED, /* this and what follows is settled */
+  TPI_FAILED,
+  TPI_CANCELLED
+} tpi_Phase;
+
+enum {
+  TPI_STATE = 7,     /* mask of the state in the word */
+  TPI_LOCKED = 8,    /* the waiters and the outcome are being changed */
+  TPI_AWAITED = 16,  /* there are waiters */
+  TPI_READ = 32      /* somebody has looked at the failure */
+};
+
+typedef enum tpi_Kind {
+  TPI_ERROR,
+  TPI_KIND_CANCELLED,
+  TPI_KIND_TIMEOUT,
+  TPI_KIND_CLOSED,
+  TPI_KIND_BROKEN,
+  TPI_KIND_TRANSFER,
+  TPI_KIND_FULL
+} tpi_Kind;
+
+typedef struct tpi_Future tpi_Future;
+
+typedef struct tpi_Class {
+  /* The future was settled by somebody who had not claimed it; `was` is the
+     state before. Called before the waiters are told. */
+  void (*withdraw) (tpi_Future *future, tpi_Phase was);
+  /* Claims and runs a pending future on this thread; false if it cannot.
+     NULL if it never can. `here` is what the awaiter runs on. */
+  int (*help) (tpi_Future *future, void *here);
+  /* The name of what computes it, or NULL. */
+  const char *(*name) (const tpi_Future *future);
+  /* Was it made before a fork, so that nobody will settle it? */
+  int (*orphaned) (const tpi_Future *future);
+  /* The last owner is gone. */
+  void (*destroy) (tpi_Future *future);
+} tpi_Class;
+
+/* What a task said of itself; made when it first does. */
+typedef struct tpi_Progress {
+  double fraction;
+  char note[64];
+} tpi_Progress;
+
+struct tpi_Future {
+  const tpi_Class *class;
+  atomic_uint word;
+  atomic_uint refs;
+  tpi_Host *home; /* retained; or NULL */
+  union {
+    tpi_Waiter *waiters; /* guarded by the lock bit; NULL once settled */
+    tpi_Node unread;     /* in the inbox of its home, after its last owner */
+  } in;
+  uint64_t id;
+  tpi_List results;       /* or the message of a failure with no reason */
+  char *reason;           /* owned, unless it is a literal */
+  tpi_Progress *progress; /* guarded by the lock bit */
+  unsigned patience : 24; /* looks an awaiter may spend before it sleeps */
+  unsigned literal : 1;   /* the reason is not to be freed */
+  unsigned kind : 7;      /* a tpi_Kind */
+};
+
+#pragma GCC visibility push(hidden)
+
+void tpi_future_init (tpi_Future *future, const tpi_Class *class,
+                      tpi_Host *home, void *buffer, size_t size);
+/* Frees what it owns, not itself: for destroy. */
+void tpi_future_fini (tpi_Future *future);
+void tpi_future_retain (tpi_Future *future);
+void tpi_future_release (tpi_Future *future);
+
+/* pending -> running: did this call do it? */
+int tpi_future_claim (tpi_Future *future);
+/* running <-> suspended, by who claimed it; false if it was settled. */
+int tpi_future_suspend (tpi_Future *future, int suspended);
+/* By who claimed it: settles with the results it has written. */
+int tpi_future_complete (tpi_Future *future);
+/* By who claimed it: fails with the message it has written as result 1. */
+int tpi_future_fail (tpi_Future *future);
+/*
+** By anyone: settles as `state` with a kind and a reason, which is taken
+** when this call settled it, unless `literal`. What it was before, or -1.
+*/
+int tpi_future_end (tpi_Future *future, tpi_Phase state, tpi_Kind kind,
+                    char *reason, int literal);
+/* Cancels, with a copy of the reason (or NULL). */
+int tpi_future_cancel (tpi_Future *future, const char *reason);
+
+/* The waiter is told when it settles; false if it has, and it will not be.*/
+int tpi_future_join (tpi_Future *future, tpi_Waiter *waiter);
+/* False if the waiter has been told, or is about to be. */
+int tpi_future_leave (tpi_Future *future, tpi_Waiter *waiter);
+
+/* Blocks: TPI_RUNG when it has settled, TPI_LATE, or TPI_STOPPED. `p` is
+   initialised and may be used for one wait. */
+int tpi_future_wait (tpi_Future *future, tpi_Parker *p, uint64_t deadline);
+/* Looks a while, without sleeping, whether it settles. `thrift` is the
+   looker's: how often it was let down lately. */
+int tpi_future_spin (tpi_Future *future, unsigned *thrift);
+
+void tpi_future_progress (tpi_Future *future, double fraction,
+                          const char *note);
+tpi_Progress tpi_future_told (tpi_Future *future);
+
+/* The message of a settled failure, zero-terminated, borrowed. */
+const char *tpi_future_message (tpi_Future *future, size_t *length);
+/* The owner of a host: the next failed future that nobody has read, or NULL.
+   The caller owns the reference. */
+tpi_Future *tpi_future_unread (tpi_Host *home);
+/* Somebody has seen the failure. */
+void tpi_future_read (tpi_Future *future);
+const char *tpi_kind_name (tpi_Kind kind);
+const char *tpi_phase_name (tpi_Phase state);
+
+#pragma GCC visibility pop
+
+static inline tpi_Phase tpi_future_state (tpi_Future *future) {
+  return (tpi_Phase)(tpi_see(&future->word) & TPI_STATE);
+}
+
+static inline int tpi_future_settled (tpi_Future *future) {
+  return tpi_future_state(future) >= TPI_COMPLETED;
+}
+
+#endif

@@ -1,0 +1,218 @@
+#include "core/host.h"
+
+#include <stddef.h>
+
+#include "core/clock.h"
+#include "core/memory.h"
+#include "core/word.h"
+#include "tidepool.h"
+
+int tpi_inbox_push (tpi_Inbox *inbox, tpi_Node *node) {
+  tpi_Node *head = tpi_peek(&inbox->head);
+  do {
+    node->next = head;
+  } while (!tpi_cas(&inbox->head, &head, node));
+  return head == NULL;
+}
+
+tpi_Node *tpi_inbox_take (tpi_Inbox *inbox) {
+  tpi_Node *first = NULL, *node;
+  if (tpi_see(&inbox->head) == NULL)
+    return NULL;
+  node = tpi_swap(&inbox->head, NULL);
+  while (node != NULL) {
+    tpi_Node *next = node->next;
+    node->next = first;
+    first = node;
+    node = next;
+  }
+  return first;
+}
+
+tpi_Host *tpi_host_new (int dozes) {
+  tpi_Host *host = tpi_calloc(sizeof *host);
+  if (host == NULL)
+    return NULL;
+  tpi_poke(&host->refs, 1);
+  host->dozes = dozes;
+  host->bell.fd = host->bell.out = -1;
+  return host;
+}
+
+void tpi_host_retain (tpi_Host *host) { tpi_ref(&host->refs); }
+
+void tpi_host_release (tpi_Host *host) {
+  if (host != NULL && tpi_unref(&host->refs)) {
+    tpi_bell_fini(&host->bell);
+    tpi_free(host);
+  }
+}
+
+/* Once a worker has seen its word change it may be gone, host and all: only
+   the address is used from there on. Who wakes another kind of host holds a
+   reference, and such a host is armed only when it has its bell. */
+void tpi_host_wake (tpi_Host *host) {
+  int dozes = host->dozes;
+  atomic_uint *word = &host->word;
+  if (tpi_or(word, TPI_WOKEN) != TPI_ARMED)
+    return;
+  if (dozes)
+    tpi_word_wake(word, 0);
+  else
+    tpi_bell_ring(&host->bell);
+}
+
+/*
+** Settled first, then this: the owner clears `news` and then looks at its
+** futures, so that either it sees the future settled, or we see news cleared
+** and set it again. The owner sets `listens` before it clears news, so that
+** either it sees our news or we see that it listens.
+*/
+void tpi_host_news (tpi_Host *host) {
+  if (tpi_see(&host->news) || tpi_swap(&host->news, 1))
+    return;
+  if (tpi_see(&host->listens))
+    tpi_host_wake(host);
+}
+
+int tpi_host_need_bell (tpi_Host *host) {
+  int rc = TP_OK;
+  if (!host->has_bell) {
+    rc = tpi_bell_init(&host->bell);
+    host->has_bell = rc == TP_OK;
+  }
+  return rc;
+}
+
+/*
+** Awake again; but a host that always listens (its descriptor is out) rests
+** armed. Armed and woken means that the bell was rung, or is just about to
+** be: hushing waits for that ring, lest it come late and stay.
+*/
+static void rest (tpi_Host *host) {
+  unsigned at_rest = tpi_peek(&host->listens) ? TPI_ARMED : TPI_AWAKE;
+  if (tpi_swap(&host->word, at_rest) == (TPI_ARMED | TPI_WOKEN))
+    tpi_bell_hush(&host->bell);
+}
+
+int tpi_host_drain (tpi_Host *host) {
+  if (tpi_see(&host->word) & TPI_WOKEN)
+    rest(host);
+  return tpi_see(&host->news) && tpi_swap(&host->news, 0);
+}
+
+int tpi_host_sleep (tpi_Host *host, uint64_t deadline, int (*stop) (void *),
+                    void *argument) {
+  int answer = TPI_RUNG;
+  tpi_host_arm(host);
+  if (tpi_see(&host->told.head) == NULL &&
+      !(tpi_see(&host->listens) && tpi_see(&host->news)))
+    answer = tpi_bell_sleep(&host->bell, deadline, stop, argument);
+  rest(host);
+  return answer;
+}
+
+/* A wake-up from before is forgotten: what it was for is looked at next. One
+   that rang stays: the sleep will be short. */
+void tpi_host_arm (tpi_Host *host) {
+  unsigned word = tpi_see(&host->word);
+  while (word != (TPI_ARMED | TPI_WOKEN) &&
+         !tpi_cas(&host->word, &word, TPI_ARMED)) {
+  }
+}
+
+void tpi_host_doze (tpi_Host *host) {
+  while (tpi_see(&host->word) == TPI_ARMED)
+    tpi_word_wait(&host->word, TPI_ARMED, TPI_NEVER);
+  tpi_put(&host->word, TPI_AWAKE);
+}
+
+/* ---------------------------------------------------------------- */
+
+static tpi_Parker *parker_of (tpi_Waiter *w) {
+  return (tpi_Parker *)(void *)((char *)w - offsetof(tpi_Parker, waiter));
+}
+
+/* The swap is the last touch: the sleeper may return at once. */
+static void tell_thread (tpi_Waiter *w) {
+  tpi_Parker *p = parker_of(w);
+  atomic_uint *word = &p->told;
+  if (tpi_swap(word, TPI_WOKEN) == TPI_ARMED)
+    tpi_word_wake(word, 0);
+}
+
+/* Pushing is the last touch of the parker; the reference that it took keeps
+   the host until we have woken it. */
+static void tell_host (tpi_Waiter *w) {
+  tpi_Parker *p = parker_of(w);
+  tpi_Host *host = p->host;
+  if (tpi_inbox_push(&host->told, &p->node))
+    tpi_host_wake(host);
+  tpi_host_release(host);
+}
+
+void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop) (void *),
+                      void *argument) {
+  p->waiter.next = NULL;
+  p->waiter.link = NULL;
+  p->waiter.tell = host != NULL ? tell_host : tell_thread;
+  p->host = host;
+  p->stop = stop;
+  p->argument = argument;
+  tpi_poke(&p->told, TPI_AWAKE);
+  if (host != NULL)
+    tpi_host_retain(host);
+}
+
+static void open_inbox (tpi_Host *host) {
+  tpi_Node *node = tpi_inbox_take(&host->told);
+  while (node != NULL) {
+    tpi_Node *next = node->next;
+    tpi_Parker *p =
+        (tpi_Parker *)(void *)((char *)node - offsetof(tpi_Parker, node));
+    tpi_poke(&p->told, TPI_WOKEN);
+    node = next;
+  }
+}
+
+static int park_on_host (tpi_Parker *p, uint64_t deadline) {
+  for (;;) {
+    int answer;
+    open_inbox(p->host);
+    if (tpi_peek(&p->told) == TPI_WOKEN)
+      return TPI_RUNG;
+    answer = tpi_host_sleep(p->host, deadline, p->stop, p->argument);
+    if (answer != TPI_RUNG) {
+      open_inbox(p->host);
+      return tpi_peek(&p->told) == TPI_WOKEN ? TPI_RUNG : answer;
+    }
+  }
+}
+
+static int park_on_word (tpi_Parker *p, uint64_t deadline) {
+  unsigned awake = TPI_AWAKE;
+  int in_time = 1;
+  tpi_cas(&p->told, &awake, TPI_ARMED);
+  while (tpi_see(&p->told) != TPI_WOKEN) {
+    if (!in_time)
+      return TPI_LATE;
+    in_time = tpi_word_wait(&p->told, TPI_ARMED, deadline);
+  }
+  return TPI_RUNG;
+}
+
+int tpi_park (tpi_Parker *p, uint64_t deadline) {
+  return p->host != NULL ? park_on_host(p, deadline)
+                         : park_on_word(p, deadline);
+}
+
+void tpi_park_told (tpi_Parker *p) {
+  while (p->host != NULL && tpi_peek(&p->told) != TPI_WOKEN) {
+    open_inbox(p->host);
+    tpi_relax();
+  }
+  if (p->host == NULL)
+    tpi_park(p, TPI_NEVER);
+}
+
+void tpi_park_left (tpi_Parker *p) { tpi_host_release(p->host); }

@@ -1,0 +1,100 @@
+/*
+** host.h: whoever can be woken with finished work.
+**
+** A host stands for one thread of control: a worker, or the loop of a Lua
+** state that the program owns. One thread owns it and drains and sleeps; any
+** thread may push to its inbox, tell it news, or wake it. Only the owner
+** blocks, in tpi_host_sleep. Hosts are counted: futures retain their home,
+** and who is about to wake a host holds a reference while doing so.
+**
+** The owner sleeps on one word. Who wakes it makes a system call only when
+** it is armed, that is asleep or about to be. A worker sleeps on the word
+** itself; a Lua state of the program sleeps on a bell, made when it first
+** has to, so that signals cannot fall between the last look and the sleep.
+*/
+#ifndef TPI_HOST_H
+#define TPI_HOST_H
+
+#include "core/atomic.h"
+#include "core/bell.h"
+#include "core/waiter.h"
+
+/* Anything that can be pushed to an inbox. */
+typedef struct tpi_Node {
+  struct tpi_Node *next;
+} tpi_Node;
+
+/* Many push, one takes all. */
+typedef struct tpi_Inbox {
+  _Atomic(tpi_Node *) head;
+} tpi_Inbox;
+
+typedef struct tpi_Host {
+  atomic_uint refs;
+  atomic_uint word;    /* TPI_AWAKE, or TPI_ARMED, TPI_WOKEN, or both: rung */
+  atomic_uint news;    /* a future at home here has settled since the drain */
+  atomic_uint listens; /* news wake this host, not just its inbox */
+  atomic_uint closed;  /* the owner is gone */
+  atomic_size_t owed;  /* bytes settled for it, not yet told its collector */
+  tpi_Inbox told;      /* waiters of it that were told (tpi_Parker) */
+  tpi_Inbox unread;    /* failed futures that nobody looked at */
+  tpi_Bell bell;
+  int has_bell;        /* the owner's */
+  int dozes;           /* a worker: sleeps on the word, never has a bell */
+  unsigned thrift;     /* the owner's: its next spin is halved that often */
+} tpi_Host;
+
+enum { TPI_AWAKE = 0, TPI_ARMED = 1, TPI_WOKEN = 2 };
+
+/*
+** How a thread blocks until it is told: with a host, on that host's sleep;
+** without one, on a word of its own. Lives on the stack of who blocks, who
+** must have been told, or have left, before it returns.
+*/
+typedef struct tpi_Parker {
+  tpi_Waiter waiter;
+  tpi_Node node;
+  tpi_Host *host;          /* borrowed, or NULL */
+  int (*stop) (void *);    /* asked after a signal; or NULL */
+  void *argument;
+  atomic_uint told;
+} tpi_Parker;
+
+#pragma GCC visibility push(hidden)
+
+int tpi_inbox_push (tpi_Inbox *inbox, tpi_Node *node);
+tpi_Node *tpi_inbox_take (tpi_Inbox *inbox); /* first come first */
+
+/* NULL when out of memory. A worker's dozes. */
+tpi_Host *tpi_host_new (int dozes);
+void tpi_host_retain (tpi_Host *host);
+void tpi_host_release (tpi_Host *host);
+
+/* Any thread: a future whose home this is has settled. */
+void tpi_host_news (tpi_Host *host);
+/* Any thread: wake the owner. */
+void tpi_host_wake (tpi_Host *host);
+
+/* The owner: makes the bell if need be. TP_OK or TP_NOMEM. */
+int tpi_host_need_bell (tpi_Host *host);
+/* The owner: were there news since the last drain? Hushes the bell. */
+int tpi_host_drain (tpi_Host *host);
+/* The owner: sleeps on the bell until woken, unless inbox or (for one that
+   listens) news are there. TPI_RUNG, TPI_LATE or TPI_STOPPED. */
+int tpi_host_sleep (tpi_Host *host, uint64_t deadline, int (*stop) (void *),
+                    void *argument);
+/* The owner, a worker: about to sleep; then sleeps on the word. */
+void tpi_host_arm (tpi_Host *host);
+void tpi_host_doze (tpi_Host *host);
+
+void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop) (void *),
+                      void *argument);
+/* Blocks until told (TPI_RUNG), late or stopped. */
+int tpi_park (tpi_Parker *p, uint64_t deadline);
+/* For who found the waiter gone from its list: it is told very soon. */
+void tpi_park_told (tpi_Parker *p);
+/* Its waiter was removed from its list and will not be told. */
+void tpi_park_left (tpi_Parker *p);
+
+#pragma GCC visibility pop
+#endif

@@ -1,0 +1,16 @@
+#define _GNU_SOURCE
+#include "core/pin.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+
+void tpi_pin (const void *address) {
+  Dl_info info;
+  if (dladdr(address, &info) != 0 && info.dli_fname != NULL) {
+    /* NOLOAD: only what is mapped already; a program is not, by its name */
+    void *object = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD |
+                                              RTLD_NODELETE);
+    if (object != NULL)
+      dlclose(object); /* the count; NODELETE stays */
+  }
+}

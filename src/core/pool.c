@@ -1,0 +1,284 @@
+#include "core/pool.h"
+
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/memory.h"
+#include "core/thread.h"
+
+static tp_Manager *allocate (const tpi_PoolOptions *options) {
+  tp_Manager *pool = tpi_calloc(sizeof *pool);
+  if (pool == NULL)
+    return NULL;
+  if (options->name != NULL) {
+    pool->name = tpi_copy(options->name, strlen(options->name));
+    if (pool->name == NULL) {
+      tpi_free(pool);
+      return NULL;
+    }
+  }
+  pool->workers = options->workers;
+  pool->queue_size = options->queue;
+  pool->capacity = options->workers + options->queue;
+  pool->spin = tpi_cores() > 1 ? options->spin : 0;
+  pool->generation = tpi_see(&tpi_generation);
+  pool->door_end = &pool->door;
+  pool->handles = 1;
+  tpi_queue_init(&pool->queue);
+  return pool;
+}
+
+int tpi_pool_new (const tpi_PoolOptions *options, tp_Manager **out) {
+  tp_Manager *pool = allocate(options);
+  if (pool == NULL)
+    return TP_NOMEM;
+  pool->alive = pool->workers;
+  tpi_pools_add(pool);
+  for (unsigned i = 0; i < pool->workers; i++) {
+    if (tpi_worker_start(pool) != TP_OK) {
+      tpi_lock(&pool->lock);
+      pool->alive -= pool->workers - i; /* those that do not exist */
+      tpi_unlock(&pool->lock);
+      tpi_pool_release(pool);
+      return TP_NOMEM;
+    }
+  }
+  *out = pool;
+  return TP_OK;
+}
+
+void tpi_pool_retain (tp_Manager *pool) {
+  if (tpi_pool_broken(pool))
+    return;
+  tpi_lock(&pool->lock);
+  pool->handles++;
+  tpi_unlock(&pool->lock);
+}
+
+void tpi_pool_release (tp_Manager *pool) {
+  tpi_Effects effects = {NULL, NULL};
+  if (pool == NULL || tpi_pool_broken(pool))
+    return; /* a child of a fork leaves the parent's pools alone */
+  tpi_lock(&pool->lock);
+  if (--pool->handles == 0) {
+    pool->closing = 1;
+    tpi_pool_wake_all_locked(pool, &effects);
+  }
+  tpi_pool_unlock(pool, &effects);
+}
+
+int tpi_pool_open (tp_Manager *pool) {
+  int open;
+  if (tpi_pool_broken(pool))
+    return 0;
+  tpi_lock(&pool->lock);
+  open = !pool->closing;
+  tpi_unlock(&pool->lock);
+  return open;
+}
+
+void tpi_pool_close (tp_Manager *pool) {
+  tpi_Effects effects = {NULL, NULL};
+  tpi_lock(&pool->lock);
+  pool->closing = 1;
+  tpi_pool_refuse_locked(pool, &effects);
+  tpi_pool_wake_all_locked(pool, &effects);
+  tpi_pool_unlock(pool, &effects);
+}
+
+/* ---------------------------------------------------------------- */
+/* Cancelling                                                        */
+/* ---------------------------------------------------------------- */
+
+static int at_home (const tpi_Task *task, const tpi_Host *home) {
+  return home == NULL || task->future.home == home;
+}
+
+/* Takes the queued tasks of a home out of the queue, chained by item.next. */
+static tpi_Task *steal (tp_Manager *pool, const tpi_Host *home) {
+  tpi_Effects effects = {NULL, NULL};
+  tpi_Task *stolen = NULL;
+  tpi_lock(&pool->lock);
+  for (int p = 0; p < TPI_PRIORITIES; p++) {
+    tpi_Item *item = pool->queue.ends[p].next;
+    while (item != &pool->queue.ends[p]) {
+      tpi_Item *next = item->next;
+      tpi_Task *task = (tpi_Task *)(void *)((char *)item -
+                                            offsetof(tpi_Task, item));
+      if (at_home(task, home)) {
+        tpi_queue_remove(&pool->queue, item, (tp_Priority)p);
+        task->place = TPI_TAKEN;
+        item->prev = stolen != NULL ? &stolen->item : NULL;
+        stolen = task;
+      }
+      item = next;
+    }
+  }
+  tpi_store(&pool->waiting, pool->queue.count);
+  tpi_pool_unlock(pool, &effects);
+  return stolen;
+}
+
+/* A running task of that home that has not settled, retained; or NULL. */
+static tpi_Task *running (tp_Manager *pool, const tpi_Host *home) {
+  tpi_Task *found = NULL;
+  tpi_lock(&pool->lock);
+  for (tpi_Worker *w = pool->all; w != NULL && found == NULL; w = w->next) {
+    for (tpi_Run *r = w->runs; r != NULL && found == NULL; r = r->outer) {
+      if (r->task != NULL && at_home(r->task, home) &&
+          !tpi_future_settled(&r->task->future)) {
+        found = r->task;
+        tpi_future_retain(&found->future);
+      }
+    }
+  }
+  tpi_unlock(&pool->lock);
+  return found;
+}
+
+void tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
+                      const char *reason) {
+  tpi_Task *task = steal(pool, home);
+  while (task != NULL) {
+    tpi_Item *item = task->item.prev;
+    tpi_Task *next = item == NULL
+                         ? NULL
+                         : (tpi_Task *)(void *)((char *)item -
+                                                offsetof(tpi_Task, item));
+    task->item.prev = NULL;
+    tpi_future_cancel(&task->future, reason);
+    tpi_future_release(&task->future);
+    task = next;
+  }
+  while ((task = running(pool, home)) != NULL) {
+    tpi_future_cancel(&task->future, reason);
+    tpi_future_release(&task->future);
+  }
+}
+
+/* ---------------------------------------------------------------- */
+/* Waiting                                                           */
+/* ---------------------------------------------------------------- */
+
+int tpi_pool_join (tp_Manager *pool, tpi_Parker *p, uint64_t deadline) {
+  int answer, left;
+  tpi_lock(&pool->lock);
+  if (pool->alive == 0) {
+    tpi_unlock(&pool->lock);
+    tpi_park_left(p);
+    return TPI_RUNG;
+  }
+  tpi_waiter_add(&pool->closers, &p->waiter);
+  tpi_unlock(&pool->lock);
+  answer = tpi_park(p, deadline);
+  if (answer == TPI_RUNG)
+    return answer;
+  tpi_lock(&pool->lock);
+  left = tpi_waiter_remove(&p->waiter);
+  tpi_unlock(&pool->lock);
+  if (!left) {
+    tpi_park_told(p);
+    return TPI_RUNG;
+  }
+  tpi_park_left(p);
+  return answer;
+}
+
+/* The lock is held and `b` counts what it waits for; releases the lock. */
+static int wait_for (tp_Manager *pool, tpi_Barrier *b, uint64_t deadline) {
+  int answer, told;
+  if (b->count == 0) {
+    tpi_unlock(&pool->lock);
+    tpi_park_left(b->parker);
+    return TPI_RUNG;
+  }
+  b->next = pool->barriers;
+  pool->barriers = b;
+  tpi_unlock(&pool->lock);
+  answer = tpi_park(b->parker, deadline);
+  tpi_lock(&pool->lock);
+  for (tpi_Barrier **each = &pool->barriers;; each = &(*each)->next) {
+    if (*each == b) {
+      *each = b->next;
+      break;
+    }
+  }
+  told = b->count == 0;
+  tpi_unlock(&pool->lock);
+  if (answer == TPI_RUNG)
+    return answer;
+  if (told) {
+    tpi_park_told(b->parker);
+    return TPI_RUNG;
+  }
+  tpi_park_left(b->parker);
+  return answer;
+}
+
+int tpi_pool_settle (tp_Manager *pool, tpi_Parker *p, uint64_t deadline) {
+  tpi_Barrier b = {NULL, 0, NULL, 0, p};
+  tpi_lock(&pool->lock);
+  b.before = pool->submitted;
+  b.count = pool->unsettled;
+  return wait_for(pool, &b, deadline);
+}
+
+int tpi_pool_returned (tp_Manager *pool, const tpi_Host *home, tpi_Parker *p,
+                       uint64_t deadline) {
+  tpi_Barrier b = {NULL, 0, home, 0, p};
+  tpi_lock(&pool->lock);
+  for (tpi_Worker *w = pool->all; w != NULL; w = w->next) {
+    for (tpi_Run *r = w->runs; r != NULL; r = r->outer)
+      b.count += r->task != NULL && at_home(r->task, home);
+  }
+  return wait_for(pool, &b, deadline);
+}
+
+/* ---------------------------------------------------------------- */
+/* Looking                                                           */
+/* ---------------------------------------------------------------- */
+
+static void count_run (const tpi_Run *run, tpi_Stats *s) {
+  if (run->task == NULL)
+    return;
+  switch (tpi_future_state(&run->task->future)) {
+    case TPI_PENDING: break; /* taken, and claimed in a moment */
+    case TPI_RUNNING: s->running++; break;
+    case TPI_SUSPENDED: s->suspended++; break;
+    default: s->stopping++; break;
+  }
+}
+
+void tpi_pool_stats (tp_Manager *pool, tpi_Stats *s) {
+  /* large, and only ever used here: not on the stack of a small thread */
+  tpi_Histogram *sums = tpi_calloc(2 * sizeof *sums);
+  memset(s, 0, sizeof *s);
+  tpi_lock(&pool->lock);
+  s->workers = pool->workers;
+  for (int p = 0; p < TPI_PRIORITIES; p++)
+    s->queued[p] = pool->queue.counts[p];
+  s->submitted = pool->submitted;
+  s->completed = pool->completed;
+  s->failed = pool->failed;
+  s->cancelled = pool->cancelled;
+  for (tpi_Worker *w = pool->all; w != NULL; w = w->next) {
+    s->completed += tpi_peek(&w->completed);
+    s->failed += tpi_peek(&w->failed);
+    for (const tpi_Run *r = w->runs; r != NULL; r = r->outer)
+      count_run(r, s);
+    if (sums != NULL) {
+      tpi_histogram_merge(&sums[0], &w->waits);
+      tpi_histogram_merge(&sums[1], &w->takes);
+    }
+  }
+  if (sums != NULL) {
+    tpi_histogram_merge(&sums[0], &pool->waits);
+    tpi_histogram_merge(&sums[1], &pool->takes);
+  }
+  tpi_unlock(&pool->lock);
+  if (sums != NULL) {
+    s->wait = tpi_histogram_read(&sums[0]);
+    s->run = tpi_histogram_read(&sums[1]);
+  }
+  tpi_free(sums);
+}

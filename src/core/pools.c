@@ -1,0 +1,172 @@
+#include "core/pools.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/functions.h"
+#include "core/pin.h"
+#include "core/thread.h"
+
+enum { DEFAULT_WORKERS = 4, DEFAULT_QUEUE = 40, DEFAULT_SPIN = 1000 };
+
+atomic_uint tpi_generation;
+
+static tpi_Lock lock;
+static tp_Manager *pools; /* guarded by lock */
+static tpi_Lock naming;   /* held while a name is looked up and then taken */
+static atomic_ullong grace = TPI_SECOND;
+
+/* ---------------------------------------------------------------- */
+/* The list                                                          */
+/* ---------------------------------------------------------------- */
+
+void tpi_pools_add (tp_Manager *pool) {
+  tpi_lock(&lock);
+  pool->next = pools;
+  pool->link = &pools;
+  if (pools != NULL)
+    pools->link = &pool->next;
+  pools = pool;
+  tpi_unlock(&lock);
+}
+
+void tpi_pools_remove (tp_Manager *pool) {
+  tpi_lock(&lock);
+  *pool->link = pool->next;
+  if (pool->next != NULL)
+    pool->next->link = pool->link;
+  tpi_unlock(&lock);
+}
+
+/* Keeps a pool for us unless it is being freed, or not of this process. */
+static int keep (tp_Manager *pool) {
+  int alive;
+  if (tpi_pool_broken(pool))
+    return 0;
+  tpi_lock(&pool->lock);
+  alive = !pool->dead;
+  if (alive)
+    pool->handles++;
+  tpi_unlock(&pool->lock);
+  return alive;
+}
+
+/* The first pool, or the one after; retained. Releases `before`. */
+static tp_Manager *next_pool (tp_Manager *before) {
+  tp_Manager *pool;
+  tpi_lock(&lock);
+  pool = before != NULL ? before->next : pools;
+  while (pool != NULL && !keep(pool))
+    pool = pool->next;
+  tpi_unlock(&lock);
+  tpi_pool_release(before);
+  return pool;
+}
+
+tp_Manager *tpi_pools_find (const char *name) {
+  tp_Manager *pool = NULL;
+  while ((pool = next_pool(pool)) != NULL) {
+    if (pool->name != NULL && strcmp(pool->name, name) == 0 && tpi_pool_open(pool))
+      return pool;
+  }
+  return NULL;
+}
+
+int tpi_pools_new (const tpi_PoolOptions *options, tp_Manager **out) {
+  tp_Manager *same;
+  int rc;
+  if (options->name == NULL)
+    return tpi_pool_new(options, out);
+  tpi_lock(&naming);
+  same = tpi_pools_find(options->name);
+  rc = same != NULL ? TP_TAKEN : tpi_pool_new(options, out);
+  tpi_unlock(&naming);
+  tpi_pool_release(same);
+  return rc;
+}
+
+int tpi_pools_default (tp_Manager **out) {
+  static const tpi_PoolOptions options = {DEFAULT_WORKERS, DEFAULT_QUEUE,
+                                          DEFAULT_SPIN, "default"};
+  int rc = TP_OK;
+  tpi_lock(&naming);
+  *out = tpi_pools_find(options.name);
+  if (*out == NULL)
+    rc = tpi_pool_new(&options, out);
+  tpi_unlock(&naming);
+  return rc;
+}
+
+/* ---------------------------------------------------------------- */
+/* Leaving                                                           */
+/* ---------------------------------------------------------------- */
+
+double tpi_exit_grace (void) { return (double)tpi_see(&grace) / 1e9; }
+
+void tpi_set_exit_grace (double seconds) {
+  tpi_put(&grace, (unsigned long long)(seconds * 1e9));
+}
+
+void tpi_pools_leave (tpi_Host *home) {
+  uint64_t deadline = tpi_now() + tpi_see(&grace);
+  tp_Manager *pool = NULL;
+  while ((pool = next_pool(pool)) != NULL)
+    tpi_pool_cancel(pool, home, "its Lua state was closed");
+  while ((pool = next_pool(pool)) != NULL) {
+    tpi_Parker p;
+    tpi_parker_init(&p, NULL, NULL, NULL);
+    tpi_pool_returned(pool, home, &p, deadline);
+  }
+}
+
+/* What has not returned after the grace is left behind: it may go on using
+   what it uses, for nothing of ours is freed. */
+static void at_exit (void) {
+  uint64_t deadline = tpi_now() + tpi_see(&grace);
+  tp_Manager *pool = NULL;
+  while ((pool = next_pool(pool)) != NULL) {
+    tpi_pool_close(pool);
+    tpi_pool_cancel(pool, NULL, "the program is ending");
+  }
+  tpi_timers_stop();
+  tpi_threads_wait(deadline);
+}
+
+void tpi_runtime_rearm (void) { atexit(at_exit); }
+
+/* ---------------------------------------------------------------- */
+/* Forking                                                           */
+/* ---------------------------------------------------------------- */
+
+static void before_fork (void) {
+  tpi_lock(&naming);
+  tpi_lock(&lock);
+  tpi_functions_freeze();
+}
+
+static void after_fork (void) {
+  tpi_functions_thaw();
+  tpi_unlock(&lock);
+  tpi_unlock(&naming);
+}
+
+static void in_child (void) {
+  atomic_fetch_add(&tpi_generation, 1);
+  pools = NULL; /* the parent's, with threads that are not here */
+  tpi_timers_forget();
+  tpi_threads_forget();
+  after_fork();
+}
+
+static void start (void) {
+  tpi_pin((const void *)(uintptr_t)start);
+  pthread_atfork(before_fork, after_fork, in_child);
+  tpi_runtime_rearm();
+}
+
+void tpi_runtime_start (void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, start);
+}

@@ -1,0 +1,65 @@
+#include "core/queue.h"
+
+#include <stddef.h>
+
+/* Served in this order; the weights are for the same places. */
+static const tp_Priority order[] = {TP_HIGH, TP_NORMAL, TP_LOW};
+
+static unsigned weight (tp_Priority p) {
+  return p == TP_HIGH ? 8 : p == TP_NORMAL ? 4 : 1;
+}
+
+static void new_round (tpi_Queue *q) {
+  for (int i = 0; i < TPI_PRIORITIES; i++)
+    q->turns[i] = weight((tp_Priority)i);
+}
+
+void tpi_queue_init (tpi_Queue *q) {
+  for (int i = 0; i < TPI_PRIORITIES; i++) {
+    q->ends[i].next = q->ends[i].prev = &q->ends[i];
+    q->counts[i] = 0;
+  }
+  q->count = 0;
+  new_round(q);
+}
+
+void tpi_queue_push (tpi_Queue *q, tpi_Item *item, tp_Priority priority) {
+  tpi_Item *end = &q->ends[priority];
+  item->next = end;
+  item->prev = end->prev;
+  end->prev->next = item;
+  end->prev = item;
+  q->counts[priority]++;
+  q->count++;
+}
+
+int tpi_queue_remove (tpi_Queue *q, tpi_Item *item, tp_Priority priority) {
+  if (item->next == NULL)
+    return 0;
+  item->prev->next = item->next;
+  item->next->prev = item->prev;
+  item->next = item->prev = NULL;
+  q->counts[priority]--;
+  q->count--;
+  return 1;
+}
+
+static tpi_Item *serve (tpi_Queue *q, tp_Priority p) {
+  tpi_Item *item = q->ends[p].next;
+  tpi_queue_remove(q, item, p);
+  if (q->turns[p] > 0)
+    q->turns[p]--;
+  return item;
+}
+
+tpi_Item *tpi_queue_pop (tpi_Queue *q) {
+  if (q->count == 0)
+    return NULL;
+  for (;;) {
+    for (int i = 0; i < TPI_PRIORITIES; i++) {
+      if (q->counts[order[i]] > 0 && q->turns[order[i]] > 0)
+        return serve(q, order[i]);
+    }
+    new_round(q); /* those who wait have had all their turns */
+  }
+}

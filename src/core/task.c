@@ -1,0 +1,56 @@
+#include "core/task.h"
+
+#include "core/memory.h"
+
+tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
+                        tpi_Host *home, size_t room) {
+  tpi_Task *task = tpi_alloc(sizeof *task + room);
+  if (task == NULL)
+    return NULL;
+  tpi_future_init(&task->future, &class->future, home, task + 1, room);
+  task->item.next = task->item.prev = NULL;
+  task->pool = NULL;
+  task->sequence = task->submitted = 0;
+  task->timer = NULL;
+  task->code = code;
+  task->args = NULL;
+  task->blocks = NULL;
+  task->nargs = 0;
+  task->priority = TP_NORMAL;
+  task->place = TPI_OUTSIDE;
+  return task;
+}
+
+void tpi_task_seal (tpi_Task *task) {
+  tpi_List *list = &task->future.results;
+  task->args = list->items;
+  task->nargs = list->count;
+  task->blocks = list->blocks;
+  list->items = NULL;
+  list->count = list->room = 0;
+  if (list->blocks != NULL) { /* what is spare may go with the arguments */
+    list->spare = NULL;
+    list->left = 0;
+  }
+  list->blocks = NULL;
+}
+
+void tpi_task_drop_args (tpi_Task *task) {
+  tpi_List args;
+  tpi_list_init(&args, NULL, 0);
+  args.blocks = task->blocks;
+  task->blocks = NULL;
+  task->nargs = 0;
+  if (task->future.results.borrows)
+    tpi_list_adopt(&task->future.results, &args);
+  else
+    tpi_list_fini(&args);
+}
+
+void tpi_task_destroy (tpi_Future *future) {
+  tpi_Task *task = tpi_task_of(future);
+  tpi_task_drop_args(task);
+  tpi_timer_free(task->timer);
+  tpi_future_fini(future);
+  tpi_free(task);
+}

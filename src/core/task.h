@@ -1,0 +1,75 @@
+/*
+** task.h: a future that a pool computes.
+**
+** A task is made, given its arguments, and submitted; then it belongs to the
+** pool as well as to whoever holds the future. The pool runs it through its
+** class, so that C functions, Lua functions and whatever comes are kinds of
+** task and not cases in the pool.
+**
+** Arguments are built in future.results, which stands empty until the task
+** has run, and moved aside on submitting (tpi_task_seal), so that one buffer
+** at the end of the task serves both. Whoever takes a task out of `pending`
+** owns its arguments and, when it is done with them, its slot in the pool.
+*/
+#ifndef TPI_TASK_H
+#define TPI_TASK_H
+
+#include "core/future.h"
+#include "core/queue.h"
+#include "core/timer.h"
+
+typedef struct tpi_Task tpi_Task;
+typedef struct tpi_Worker tpi_Worker;
+
+/* How running a task ended. */
+typedef enum tpi_Outcome {
+  TPI_RETURNED, /* the results are in future.results */
+  TPI_RAISED,   /* the message is in future.results */
+  TPI_NOROOM    /* there was no memory for either */
+} tpi_Outcome;
+
+typedef struct tpi_TaskClass {
+  tpi_Class future;
+  /* Runs a claimed task on this worker. May block. */
+  tpi_Outcome (*run) (tpi_Task *task, tpi_Worker *worker);
+} tpi_TaskClass;
+
+/* Where a task stands; guarded by the lock of its pool. */
+enum { TPI_OUTSIDE, TPI_AT_DOOR, TPI_QUEUED, TPI_TAKEN };
+
+struct tpi_Task {
+  tpi_Future future;
+  tpi_Item item; /* guarded by the lock of the pool */
+  tp_Manager *pool;
+  uint64_t sequence;  /* how many were admitted before; guarded likewise */
+  uint64_t submitted; /* when */
+  tpi_Timer *timer;   /* owned; or NULL */
+  const void *code;   /* what to run: its class knows */
+  tp_Value *args;
+  tpi_Block *blocks; /* the memory of the arguments */
+  uint32_t nargs;
+  unsigned char priority; /* a tp_Priority */
+  unsigned char place;    /* one of the above */
+};
+
+#pragma GCC visibility push(hidden)
+
+/* A task with `room` bytes for its arguments and first results, not yet of
+   any pool; NULL when out of memory. Let go of it with tpi_future_release. */
+tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
+                        tpi_Host *home, size_t room);
+/* For the destroy of a class. */
+void tpi_task_destroy (tpi_Future *future);
+
+/* The arguments are complete. */
+void tpi_task_seal (tpi_Task *task);
+/* Frees the arguments, or hands them over to results that borrow them. */
+void tpi_task_drop_args (tpi_Task *task);
+
+#pragma GCC visibility pop
+
+static inline tpi_Task *tpi_task_of (tpi_Future *future) {
+  return (tpi_Task *)(void *)future;
+}
+
+#endif

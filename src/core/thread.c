@@ -1,0 +1,100 @@
+#define _GNU_SOURCE
+#include "core/thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "core/atomic.h"
+#include "core/clock.h"
+#include "core/lock.h"
+#include "core/memory.h"
+#include "core/word.h"
+#include "tidepool.h"
+
+typedef struct Start {
+  void (*run) (void *);
+  void *argument;
+} Start;
+
+static atomic_uint alive; /* threads that have not reached their end */
+static tpi_Lock lock;
+static pthread_t ended; /* guarded by lock */
+static int any_ended;   /* guarded by lock */
+
+/* Joins the thread that ended last, if any, and names the next to be joined
+   (or none). The join is short: that thread has nothing left to run. */
+static void join_ended (const pthread_t *next) {
+  pthread_t before;
+  int join;
+  tpi_lock(&lock);
+  before = ended;
+  join = any_ended;
+  any_ended = next != NULL;
+  if (next != NULL)
+    ended = *next;
+  tpi_unlock(&lock);
+  if (join)
+    pthread_join(before, NULL);
+}
+
+static void *trampoline (void *p) {
+  Start start = *(Start *)p;
+  pthread_t self = pthread_self();
+  tpi_free(p);
+  start.run(start.argument);
+  join_ended(&self);
+  atomic_fetch_sub(&alive, 1);
+  tpi_word_wake(&alive, 1);
+  return NULL;
+}
+
+static void mask_of_workers (sigset_t *set) {
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE,  SIGILL,
+                               SIGTRAP, SIGSYS, SIGABRT, SIGPROF};
+  sigfillset(set);
+  for (unsigned i = 0; i < sizeof faults / sizeof *faults; i++)
+    sigdelset(set, faults[i]);
+}
+
+int tpi_thread_start (void (*run) (void *), void *argument) {
+  sigset_t mask, before;
+  pthread_t thread;
+  int rc;
+  Start *start = tpi_alloc(sizeof *start);
+  if (start == NULL)
+    return TP_NOMEM;
+  start->run = run;
+  start->argument = argument;
+  atomic_fetch_add(&alive, 1);
+  mask_of_workers(&mask);
+  pthread_sigmask(SIG_SETMASK, &mask, &before);
+  rc = tpi_denied() ? -1 : pthread_create(&thread, NULL, trampoline, start);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (rc == 0)
+    return TP_OK;
+  atomic_fetch_sub(&alive, 1);
+  tpi_free(start);
+  return TP_NOMEM;
+}
+
+int tpi_threads_wait (uint64_t deadline) {
+  unsigned n;
+  while ((n = tpi_see(&alive)) != 0) {
+    if (!tpi_word_wait(&alive, n, deadline))
+      return 0;
+  }
+  join_ended(NULL);
+  return 1;
+}
+
+void tpi_threads_forget (void) {
+  tpi_put(&alive, 0);
+  any_ended = 0;
+  tpi_put(&lock.word, 0);
+}
+
+int tpi_cores (void) {
+  long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n > 0 ? (int)n : 1;
+}

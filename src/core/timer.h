@@ -1,0 +1,34 @@
+/*
+** timer.h: deadlines of futures, kept by one thread made on need.
+**
+** Any thread. A timer is allocated before the future can settle, and from
+** then on neither its firing nor its stopping allocates. When it fires, the
+** future fails with kind "timeout". An armed timer retains its future; who
+** stops it, or fires it, lets go of that. The thread ends by itself when
+** there has been nothing to wait for in a while.
+*/
+#ifndef TPI_TIMER_H
+#define TPI_TIMER_H
+
+#include "core/future.h"
+
+typedef struct tpi_Timer tpi_Timer;
+
+#pragma GCC visibility push(hidden)
+
+/* A timer for a future, not armed; freed with tpi_timer_free when it is not
+   armed any more. NULL when out of memory. */
+tpi_Timer *tpi_timer_new (tpi_Future *future, double seconds);
+void tpi_timer_free (tpi_Timer *timer);
+
+/* TP_OK, or TP_NOMEM: not armed. */
+int tpi_timer_start (tpi_Timer *timer);
+void tpi_timer_stop (tpi_Timer *timer);
+
+/* At exit: the thread shall end now. */
+void tpi_timers_stop (void);
+/* In the child after a fork: there is no thread, and no timer. */
+void tpi_timers_forget (void);
+
+#pragma GCC visibility pop
+#endif

@@ -1,0 +1,170 @@
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/memory.h"
+#include "core/pool.h"
+#include "core/thread.h"
+
+enum { MOST_DEPTH = 32 }; /* tasks that help on one stack */
+
+/* One of two counters, and back again if somebody else settled first. They
+   go up before, so that who has seen the future settle sees them. */
+static void bump (atomic_ullong *counter, int by) {
+  tpi_poke(counter, tpi_peek(counter) + (unsigned long long)(long long)by);
+}
+
+/* True when it was this worker that settled the task and nobody has
+   accounted for that yet. */
+static int settle (tpi_Worker *worker, tpi_Task *task, tpi_Outcome outcome) {
+  tpi_Future *f = &task->future;
+  atomic_ullong *counter =
+      outcome == TPI_RETURNED ? &worker->completed : &worker->failed;
+  int won;
+  if (outcome == TPI_NOROOM) { /* withdrawing accounts for it */
+    tpi_future_end(f, TPI_FAILED, TPI_ERROR,
+                   (char *)(uintptr_t) "out of memory", 1);
+    return 0;
+  }
+  bump(counter, 1);
+  won = outcome == TPI_RETURNED ? tpi_future_complete(f) : tpi_future_fail(f);
+  if (!won)
+    bump(counter, -1);
+  return won;
+}
+
+static void tell_collector (tpi_Future *f) {
+  size_t weight = tpi_list_weight(&f->results);
+  if (f->home != NULL && weight >= TPI_LONG)
+    tpi_count(&f->home->owed, weight);
+}
+
+/* Runs a claimed task up to, but without, settling it. */
+static tpi_Outcome perform (tpi_Worker *worker, tpi_Task *task) {
+  const tpi_TaskClass *class =
+      (const tpi_TaskClass *)(const void *)task->future.class;
+  uint64_t start = tpi_now();
+  tpi_Outcome outcome;
+  tpi_histogram_add(&worker->waits, start - task->submitted);
+  outcome = class->run(task, worker);
+  tpi_task_drop_args(task);
+  tell_collector(&task->future);
+  tpi_histogram_add(&worker->takes, tpi_now() - start);
+  return outcome;
+}
+
+/* Results that came too late go at once. */
+static void conclude (tpi_Task *task, int won) {
+  if (task->timer != NULL)
+    tpi_timer_stop(task->timer);
+  if (!won)
+    tpi_list_fini(&task->future.results);
+}
+
+static void main_loop (tpi_Worker *worker) {
+  tpi_Run run = {NULL, NULL};
+  tpi_Task *task = NULL;
+  worker->runs = &run;
+  for (;;) {
+    tpi_Task *next;
+    if (task == NULL && (task = tpi_pool_seek(worker, &run)) == NULL)
+      return;
+    if (tpi_future_claim(&task->future)) {
+      tpi_Outcome outcome = perform(worker, task);
+      next = tpi_pool_turn(worker, &run, task, 1);
+      worker->settled = settle(worker, task, outcome) ? task->sequence + 1 : 0;
+      conclude(task, worker->settled != 0);
+    } else { /* cancelled: who did that has freed its slot */
+      next = tpi_pool_turn(worker, &run, task, 0);
+    }
+    tpi_future_release(&task->future);
+    task = next;
+  }
+}
+
+static void run (void *argument) {
+  tpi_Worker *worker = argument;
+  main_loop(worker);
+  tpi_host_release(worker->host);
+  tpi_free(worker);
+}
+
+int tpi_worker_start (tp_Manager *pool) {
+  tpi_Worker *worker = tpi_calloc(sizeof *worker);
+  if (worker == NULL)
+    return TP_NOMEM;
+  worker->pool = pool;
+  worker->host = tpi_host_new(1);
+  if (worker->host == NULL) {
+    tpi_free(worker);
+    return TP_NOMEM;
+  }
+  tpi_lock(&pool->lock);
+  worker->next = pool->all;
+  pool->all = worker;
+  tpi_unlock(&pool->lock);
+  if (tpi_thread_start(run, worker) == TP_OK)
+    return TP_OK;
+  tpi_lock(&pool->lock);
+  for (tpi_Worker **w = &pool->all;; w = &(*w)->next) {
+    if (*w == worker) {
+      *w = worker->next;
+      break;
+    }
+  }
+  tpi_unlock(&pool->lock);
+  tpi_host_release(worker->host);
+  tpi_free(worker);
+  return TP_NOMEM;
+}
+
+int tpi_worker_help (tpi_Worker *worker, tpi_Task *task) {
+  tp_Manager *pool = worker->pool;
+  tpi_Run frame = {NULL, NULL};
+  tpi_Outcome outcome;
+  int won;
+  if (task->pool != pool || worker->depth >= MOST_DEPTH ||
+      !tpi_future_claim(&task->future))
+    return 0;
+  tpi_pool_take(worker, &frame, task);
+  worker->depth++;
+  outcome = perform(worker, task);
+  worker->depth--;
+  tpi_pool_untake(worker, &frame, task);
+  won = settle(worker, task, outcome);
+  if (won)
+    tpi_pool_account(worker, task->sequence);
+  conclude(task, won);
+  tpi_future_release(&task->future);
+  return 1;
+}
+
+/*
+** If all workers were blocked, what they wait for might stand in the queue
+** and never run: then a spare one stands in, at most as many as the pool has
+** workers. It leaves when it finds itself one too many.
+*/
+void tpi_worker_block (tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
+  tpi_Effects effects = {NULL, NULL};
+  int spare;
+  tpi_lock(&pool->lock);
+  pool->blocked++;
+  spare = pool->alive == pool->blocked && pool->alive < 2 * pool->workers;
+  pool->alive += spare ? 1 : 0;
+  tpi_pool_unlock(pool, &effects);
+  if (spare && tpi_worker_start(pool) != TP_OK) {
+    tpi_lock(&pool->lock);
+    pool->alive--;
+    tpi_pool_unlock(pool, &effects);
+  }
+}
+
+void tpi_worker_unblock (tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
+  tpi_Effects effects = {NULL, NULL};
+  tpi_lock(&pool->lock);
+  pool->blocked--;
+  if (pool->alive - pool->blocked > pool->workers)
+    tpi_pool_wake_all_locked(pool, &effects); /* one of the idle may leave */
+  tpi_pool_unlock(pool, &effects);
+}

@@ -1,0 +1,101 @@
+/*
+** binding.h: what the files of the binding offer each other.
+**
+** The thread that runs the Lua state. A tpi_l_ function is a lua_CFunction
+** with the upvalues of state.h. Those that may block say so.
+*/
+#ifndef TPI_BINDING_H
+#define TPI_BINDING_H
+
+#include "api/api.h"
+#include "core/functions.h"
+#include "lua/state.h"
+
+/* An AsyncManager, or a view of one: a handle and how its calls go. */
+typedef struct tpi_Manager {
+  tp_Manager *pool;       /* retained; NULL before opening and after __gc */
+  double timeout;         /* seconds; 0 for none */
+  unsigned char priority; /* a tp_Priority */
+  unsigned char fails;    /* full="fail" */
+} tpi_Manager;
+
+#pragma GCC visibility push(hidden)
+
+/* --- manager.c, submit.c, options.c --- */
+
+void tpi_open_manager (lua_State *L);
+tpi_Manager *tpi_check_manager (lua_State *L, tpi_State *S, int index);
+/* The manager at that index, or NULL. */
+tpi_Manager *tpi_to_manager (lua_State *L, const tpi_State *S, int index);
+/* Pushes a closed AsyncManager. */
+tpi_Manager *tpi_push_manager_handle (lua_State *L);
+
+int tpi_l_call (lua_State *L);      /* blocks while the queue is full */
+int tpi_l_try_call (lua_State *L);
+int tpi_l_call_many (lua_State *L); /* blocks while the queue is full */
+int tpi_l_functions (lua_State *L);
+
+extern const char *const tpi_priorities[]; /* by tp_Priority; NULL ends it */
+
+/* The options of AsyncManager.new, at `index` or none there. */
+void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
+                      int *fails);
+/* The options of `with`, over what the manager has. */
+void tpi_options_with (lua_State *L, int index, tpi_Manager *manager);
+/* The options of `shutdown`. */
+void tpi_options_shutdown (lua_State *L, int index, int *drain,
+                           double *timeout);
+
+/* --- future.c --- */
+
+void tpi_open_future (lua_State *L);
+/* Pushes a Future that owns nothing yet. */
+tpi_Future **tpi_push_future_handle (lua_State *L);
+/* The future at that index, or NULL when it is none, or was cleaned up. */
+tpi_Future *tpi_to_future (lua_State *L, const tpi_State *S, int index);
+/* Raises for anything else. */
+tpi_Future *tpi_check_future (lua_State *L, tpi_State *S, int index);
+
+/* --- error.c --- */
+
+void tpi_open_error (lua_State *L);
+/* Pushes the Error of a settled failure, the same one for the same Future
+   (at `index`, or 0 for none). */
+void tpi_push_failure (lua_State *L, tpi_Future *future, int index);
+
+/* --- send.c, receive.c --- */
+
+/* Appends the Lua value at `index` to the list. Raises, with the path to it,
+   when it cannot cross; `what` is what messages call it ("argument 2"). */
+void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,
+               const char *what, int number);
+/* Pushes all values of a list; answers how many. */
+int tpi_receive (lua_State *L, const tpi_List *list);
+
+/* --- wait.c --- */
+
+/* Blocks until the future has settled: false when the deadline came first.
+   Drains. Raises when the program is interrupted. */
+int tpi_await (lua_State *L, tpi_State *S, tpi_Future *future,
+               uint64_t deadline);
+/* A parker for one wait of this Lua state. */
+typedef struct tpi_Sleep {
+  tpi_Parker parker;
+  lua_State *main;
+  void (*hook) (lua_State *L, lua_Debug *ar); /* of main, before */
+} tpi_Sleep;
+void tpi_sleep_init (lua_State *L, tpi_State *S, tpi_Sleep *sleep);
+/* After a wait that was stopped: lets the interrupt happen, if it is one. */
+void tpi_sleep_stopped (lua_State *L, tpi_State *S);
+int tpi_l_poll (lua_State *L); /* blocks up to its timeout */
+int tpi_l_fd (lua_State *L);
+/* A number of seconds at `index`, `absent` if nil or none there. */
+double tpi_opt_seconds (lua_State *L, int index, double absent);
+
+/* --- capi.c --- */
+
+/* Fills in the parts of the C API that need a Lua state, once. */
+void tpi_fill_capi (tp_Api *api);
+
+#pragma GCC visibility pop
+#endif

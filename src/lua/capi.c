@@ -1,0 +1,44 @@
+/*
+** The parts of the C API that need a Lua state.
+*/
+#include "lua/binding.h"
+
+static tp_Promise *lua_promise (lua_State *L) {
+  tpi_State *S = tpi_state_find(L);
+  tpi_Future **handle = tpi_push_future_handle(L);
+  tp_Promise *promise = tpi_promise_new(S->host);
+  if (promise == NULL)
+    luaL_error(L, "not enough memory");
+  promise->future.id = tpi_state_id(S);
+  tpi_future_retain(&promise->future);
+  *handle = &promise->future;
+  return promise;
+}
+
+/* A future of C code's own gets its number when Lua first sees it. */
+static void lua_pushfuture (lua_State *L, tp_Future *future) {
+  tpi_State *S = tpi_state_find(L);
+  tpi_Future *f = (tpi_Future *)(void *)future;
+  tpi_Future **handle = tpi_push_future_handle(L);
+  if (f->id == 0)
+    f->id = tpi_state_id(S);
+  tpi_future_retain(f);
+  *handle = f;
+}
+
+static tp_Future *lua_checkfuture (lua_State *L, int index) {
+  return (tp_Future *)(void *)tpi_check_future(L, tpi_state_find(L), index);
+}
+
+static tp_Manager *lua_checkmanager (lua_State *L, int index) {
+  return tpi_check_manager(L, tpi_state_find(L), index)->pool;
+}
+
+void tpi_fill_capi (tp_Api *api) {
+  if (api->lua_promise != NULL)
+    return; /* other states may be using it */
+  api->lua_pushfuture = lua_pushfuture;
+  api->lua_checkfuture = lua_checkfuture;
+  api->lua_checkmanager = lua_checkmanager;
+  api->lua_promise = lua_promise;
+}

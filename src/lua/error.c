@@ -1,0 +1,121 @@
+/*
+** Errors: tables with kind, message, value, name and id.
+*/
+#include <string.h>
+
+#include "lua/binding.h"
+
+/* error -> error; the fields of one that no future stands for */
+static void set_fields (lua_State *L, const char *kind, const char *name) {
+  lua_pushstring(L, kind);
+  lua_setfield(L, -2, "kind");
+  lua_pushstring(L, name); /* nil for none */
+  lua_setfield(L, -2, "name");
+}
+
+static void new_error (lua_State *L, tpi_Kind kind, const char *message,
+                       size_t length, const char *name) {
+  lua_createtable(L, 0, 5);
+  set_fields(L, tpi_kind_name(kind), name);
+  lua_pushlstring(L, message, length);
+  lua_setfield(L, -2, "message");
+  tpi_push_upvalue(L, TPI_UP_ERROR);
+  lua_setmetatable(L, -2);
+}
+
+static const char *name_of (const tpi_Future *future) {
+  return future->class->name != NULL ? future->class->name(future) : NULL;
+}
+
+static void new_failure (lua_State *L, tpi_Future *future) {
+  size_t length = 0;
+  const char *message = tpi_future_message(future, &length);
+  int silent = message == NULL;
+  if (silent) {
+    message = "cancelled";
+    length = strlen(message);
+  }
+  new_error(L, (tpi_Kind)future->kind, message, length, name_of(future));
+  if (!silent) {
+    lua_pushlstring(L, message, length);
+    lua_setfield(L, -2, "value");
+  }
+  lua_pushinteger(L, (lua_Integer)future->id);
+  lua_setfield(L, -2, "id");
+}
+
+void tpi_push_failure (lua_State *L, tpi_Future *future, int index) {
+  tpi_future_read(future);
+  if (index == 0) {
+    new_failure(L, future);
+    return;
+  }
+  index = lua_absindex(L, index);
+  tpi_push_upvalue(L, TPI_UP_OUTCOMES); /* outcomes */
+  lua_pushvalue(L, index);
+  if (lua_rawget(L, -2) != LUA_TTABLE) { /* outcomes nil */
+    lua_pop(L, 1);
+    new_failure(L, future);
+    lua_pushvalue(L, index);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, -4);
+  }
+  lua_remove(L, -2); /* error */
+}
+
+void tpi_push_error (lua_State *L, int kind, const char *message,
+                     const char *name) {
+  new_error(L, (tpi_Kind)kind, message, strlen(message), name);
+}
+
+static int raise (lua_State *L, int kind, const char *message,
+                  const char *name) {
+  tpi_push_error(L, kind, message, name);
+  return lua_error(L);
+}
+
+int tpi_raise_code (lua_State *L, int code, const char *name) {
+  switch (code) {
+    case TP_CLOSED:
+      return raise(L, TPI_KIND_CLOSED,
+                   "the manager was shut down; make another one", name);
+    case TP_FULL:
+      return raise(L, TPI_KIND_FULL,
+                       "the queue is full; await some futures first, or make "
+                       "it longer",
+                       name);
+    case TP_BROKEN:
+      return raise(L, TPI_KIND_BROKEN,
+                       "the manager was made before a fork and has no workers "
+                       "in this process; make another one",
+                       name);
+    default: return luaL_error(L, "not enough memory");
+  }
+}
+
+/* error -> text */
+static int to_string (lua_State *L) {
+  const char *kind, *message;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "name");    /* 2 */
+  lua_getfield(L, 1, "kind");    /* 3 */
+  lua_getfield(L, 1, "message"); /* 4 */
+  lua_getfield(L, 1, "value");   /* 5 */
+  kind = lua_tostring(L, 3);
+  message = luaL_tolstring(L, 4, NULL); /* 6 */
+  if (kind != NULL && strcmp(kind, "cancelled") == 0 && !lua_isnil(L, 5))
+    message = lua_pushfstring(L, "cancelled: %s", message);
+  if (lua_isstring(L, 2))
+    lua_pushfstring(L, "%s: %s", lua_tostring(L, 2), message);
+  else
+    lua_pushstring(L, message);
+  return 1;
+}
+
+void tpi_open_error (lua_State *L) {
+  tpi_push_upvalue(L, TPI_UP_ERROR);
+  lua_pushcfunction(L, to_string);
+  lua_setfield(L, -2, "__tostring");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,307 @@
+#include <string.h>
+
+#include "core/clock.h"
+#include "lua/binding.h"
+
+tpi_Future **tpi_push_future_handle (lua_State *L) {
+  tpi_Future **handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  *handle = NULL;
+  tpi_push_upvalue(L, TPI_UP_FUTURE);
+  lua_setmetatable(L, -2);
+  return handle;
+}
+
+static tpi_Future **to_handle (lua_State *L, const tpi_State *S, int index) {
+  void *p = lua_touserdata(L, index);
+  int same;
+  if (p == NULL || !lua_getmetatable(L, index))
+    return NULL;
+  same = lua_topointer(L, -1) == S->future_mt;
+  lua_pop(L, 1);
+  return same ? p : NULL;
+}
+
+tpi_Future *tpi_to_future (lua_State *L, const tpi_State *S, int index) {
+  tpi_Future **handle = to_handle(L, S, index);
+  return handle != NULL ? *handle : NULL;
+}
+
+tpi_Future *tpi_check_future (lua_State *L, tpi_State *S, int index) {
+  tpi_Future **handle = to_handle(L, S, index);
+  if (handle == NULL) {
+    luaL_checkudata(L, index, "tidepool.Future");
+    return NULL;
+  }
+  if (*handle == NULL)
+    luaL_error(L, "future was cleaned up");
+  return *handle;
+}
+
+/* The future of a method, at the head of it. */
+static tpi_Future *self (lua_State *L, tpi_State **S) {
+  *S = tpi_state(L);
+  return tpi_check_future(L, *S, 1);
+}
+
+/* ---------------------------------------------------------------- */
+/* Results                                                           */
+/* ---------------------------------------------------------------- */
+
+static int has_table (const tpi_List *results) {
+  for (uint32_t i = 0; i < results->count; i++) {
+    if (tp_typeof(&results->items[i]) == TP_TTABLE)
+      return 1;
+  }
+  return 0;
+}
+
+/* outcomes list -> results... */
+static int unpack (lua_State *L, int list, int n) {
+  luaL_checkstack(L, n, "too many results");
+  for (int i = 1; i <= n; i++)
+    lua_rawgeti(L, list, i);
+  return n;
+}
+
+/* Tables are made once, so that each await answers the same ones. */
+static int push_kept_results (lua_State *L, const tpi_List *results) {
+  int n = (int)results->count, list;
+  lua_pushvalue(L, 1);
+  if (lua_rawget(L, lua_upvalueindex(TPI_UP_OUTCOMES)) == LUA_TTABLE)
+    return unpack(L, lua_gettop(L), n);
+  lua_pop(L, 1);
+  lua_createtable(L, n, 0);
+  list = lua_gettop(L);
+  tpi_receive(L, results);
+  for (int i = n; i >= 1; i--)
+    lua_rawseti(L, list, i);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, list);
+  lua_rawset(L, lua_upvalueindex(TPI_UP_OUTCOMES));
+  return unpack(L, list, n);
+}
+
+/* The results of the settled Future at index 1, or raises its Error. */
+static int answer (lua_State *L, tpi_Future *future) {
+  if (tpi_future_state(future) != TPI_COMPLETED) {
+    tpi_push_failure(L, future, 1);
+    return lua_error(L);
+  }
+  if (has_table(&future->results))
+    return push_kept_results(L, &future->results);
+  return tpi_receive(L, &future->results);
+}
+
+static void push_late (lua_State *L, tpi_Future *future, double seconds) {
+  const char *name =
+      future->class->name != NULL ? future->class->name(future) : NULL;
+  lua_pushfstring(L, "not settled after %f s; the task goes on",
+                  (LUAI_UACNUMBER)seconds);
+  tpi_push_error(L, TPI_KIND_TIMEOUT, lua_tostring(L, -1), name);
+}
+
+static uint64_t deadline_at (lua_State *L, int index, double *seconds) {
+  *seconds = tpi_opt_seconds(L, index, -1);
+  return *seconds == 0 ? 0 : tpi_deadline(*seconds);
+}
+
+static int await (lua_State *L) {
+  tpi_State *S;
+  tpi_Future *future = self(L, &S);
+  double seconds;
+  uint64_t deadline = deadline_at(L, 2, &seconds);
+  tpi_state_turn(L, S);
+  if (tpi_await(L, S, future, deadline))
+    return answer(L, future);
+  push_late(L, future, seconds);
+  return lua_error(L);
+}
+
+static int get (lua_State *L) {
+  tpi_State *S;
+  tpi_Future *future = self(L, &S);
+  if (!tpi_future_settled(future))
+    return luaL_error(L, "future not ready");
+  return answer(L, future);
+}
+
+/* Misuse still raises; what a task or a deadline raises is answered. */
+static int pawait (lua_State *L) {
+  tpi_State *S;
+  tpi_Future *future = self(L, &S);
+  double seconds;
+  uint64_t deadline = deadline_at(L, 2, &seconds);
+  tpi_state_turn(L, S);
+  lua_settop(L, 1);
+  if (tpi_await(L, S, future, deadline) &&
+      tpi_future_state(future) == TPI_COMPLETED) {
+    lua_pushboolean(L, 1);
+    return 1 + answer(L, future);
+  }
+  lua_pushboolean(L, 0);
+  if (tpi_future_settled(future))
+    tpi_push_failure(L, future, 1);
+  else
+    push_late(L, future, seconds);
+  return 2;
+}
+
+static int wait (lua_State *L) {
+  tpi_State *S;
+  tpi_Future *future = self(L, &S);
+  double seconds;
+  uint64_t deadline = deadline_at(L, 2, &seconds);
+  tpi_state_turn(L, S);
+  lua_pushboolean(L, tpi_await(L, S, future, deadline));
+  return 1;
+}
+
+/* ---------------------------------------------------------------- */
+/* Looking                                                           */
+/* ---------------------------------------------------------------- */
+
+static int is_ready (lua_State *L) {
+  tpi_State *S;
+  lua_pushboolean(L, tpi_future_settled(self(L, &S)));
+  return 1;
+}
+
+static int state (lua_State *L) {
+  tpi_State *S;
+  lua_pushstring(L, tpi_phase_name(tpi_future_state(self(L, &S))));
+  return 1;
+}
+
+static int id (lua_State *L) {
+  tpi_State *S;
+  lua_pushinteger(L, (lua_Integer)self(L, &S)->id);
+  return 1;
+}
+
+static int progress (lua_State *L) {
+  tpi_State *S;
+  tpi_Progress p = tpi_future_told(self(L, &S));
+  lua_pushnumber(L, p.fraction);
+  if (p.note[0] == '\0')
+    return 1;
+  lua_pushstring(L, p.note);
+  return 2;
+}
+
+static int cancel (lua_State *L) {
+  tpi_State *S;
+  tpi_Future *future = self(L, &S);
+  const char *reason = luaL_optstring(L, 2, NULL);
+  if (!tpi_future_settled(future) && future->class->orphaned != NULL &&
+      future->class->orphaned(future))
+    return tpi_raise_code(L, TP_BROKEN, NULL);
+  lua_pushboolean(L, tpi_future_cancel(future, reason));
+  return 1;
+}
+
+/* Cleaning up a failure is a way of having seen it; a task that still runs
+   may yet fail, and that would be news. */
+static int cleanup (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  tpi_Future **handle = to_handle(L, S, 1);
+  if (handle == NULL)
+    luaL_checkudata(L, 1, "tidepool.Future");
+  else if (*handle != NULL) {
+    tpi_Future *future = *handle;
+    *handle = NULL;
+    tpi_future_read(future);
+    tpi_future_release(future);
+    lua_pushvalue(L, 1);
+    lua_pushnil(L);
+    lua_rawset(L, lua_upvalueindex(TPI_UP_OUTCOMES));
+  }
+  return 0;
+}
+
+static int collect (lua_State *L) {
+  tpi_Future **handle = lua_touserdata(L, 1);
+  tpi_Future *future = *handle;
+  *handle = NULL;
+  tpi_future_release(future);
+  return 0;
+}
+
+static int to_string (lua_State *L) {
+  tpi_Future **handle = luaL_checkudata(L, 1, "tidepool.Future");
+  tpi_Future *future = *handle;
+  const char *name, *phase;
+  if (future == NULL) {
+    lua_pushliteral(L, "tidepool.Future: cleaned up");
+    return 1;
+  }
+  name = future->class->name != NULL ? future->class->name(future) : "promise";
+  phase = tpi_phase_name(tpi_future_state(future));
+  lua_pushfstring(L, "tidepool.Future: %I (%s, %s)",
+                  (LUAI_UACINT)future->id, phase, name);
+  return 1;
+}
+
+static int equal (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  tpi_Future *a = tpi_to_future(L, S, 1), *b = tpi_to_future(L, S, 2);
+  lua_pushboolean(L, a != NULL && a == b);
+  return 1;
+}
+
+/* ---------------------------------------------------------------- */
+/* What the loops of others ask                                      */
+/* ---------------------------------------------------------------- */
+
+static int events (lua_State *L) {
+  tpi_State *S;
+  self(L, &S);
+  lua_pushliteral(L, "r");
+  return 1;
+}
+
+/* Seconds until it is worth looking again: none once it has settled. */
+static int timeout (lua_State *L) {
+  tpi_State *S;
+  if (tpi_future_settled(self(L, &S)))
+    lua_pushinteger(L, 0);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+static int pollfd (lua_State *L) {
+  tpi_State *S;
+  self(L, &S);
+  return tpi_l_fd(L);
+}
+
+static const luaL_Reg methods[] = {{"await", await},
+                                   {"pawait", pawait},
+                                   {"wait", wait},
+                                   {"get", get},
+                                   {"is_ready", is_ready},
+                                   {"state", state},
+                                   {"id", id},
+                                   {"progress", progress},
+                                   {"cancel", cancel},
+                                   {"cleanup", cleanup},
+                                   {"pollfd", pollfd},
+                                   {"events", events},
+                                   {"timeout", timeout},
+                                   {"getfd", pollfd},
+                                   {"dirty", is_ready},
+                                   {NULL, NULL}};
+
+static const luaL_Reg metamethods[] = {{"__gc", collect},
+                                       {"__tostring", to_string},
+                                       {"__eq", equal},
+                                       {NULL, NULL}};
+
+void tpi_open_future (lua_State *L) {
+  tpi_push_upvalue(L, TPI_UP_FUTURE);
+  tpi_setfuncs(L, metamethods);
+  lua_createtable(L, 0, sizeof methods / sizeof *methods);
+  tpi_setfuncs(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,315 @@
+#include "core/clock.h"
+#include "core/pools.h"
+#include "lua/binding.h"
+
+tpi_Manager *tpi_push_manager_handle (lua_State *L) {
+  static const tpi_Manager closed;
+  tpi_Manager *manager = lua_newuserdatauv(L, sizeof *manager, 0);
+  *manager = closed;
+  tpi_push_upvalue(L, TPI_UP_MANAGER);
+  lua_setmetatable(L, -2);
+  return manager;
+}
+
+tpi_Manager *tpi_to_manager (lua_State *L, const tpi_State *S, int index) {
+  tpi_Manager *manager = lua_touserdata(L, index);
+  int same;
+  if (manager == NULL || !lua_getmetatable(L, index))
+    return NULL;
+  same = lua_topointer(L, -1) == S->manager_mt;
+  lua_pop(L, 1);
+  return same && manager->pool != NULL ? manager : NULL;
+}
+
+tpi_Manager *tpi_check_manager (lua_State *L, tpi_State *S, int index) {
+  tpi_Manager *manager = tpi_to_manager(L, S, index);
+  if (manager == NULL) {
+    luaL_checkudata(L, index, "tidepool.AsyncManager");
+    luaL_error(L, "this AsyncManager was collected");
+  }
+  return manager;
+}
+
+/* ---------------------------------------------------------------- */
+/* Making                                                            */
+/* ---------------------------------------------------------------- */
+
+static int new (lua_State *L) {
+  tpi_PoolOptions options;
+  tpi_Manager *manager;
+  int fails, rc;
+  tpi_state(L);
+  lua_settop(L, 1);
+  tpi_options_new(L, 1, &options, &fails);
+  manager = tpi_push_manager_handle(L);
+  manager->fails = (unsigned char)fails;
+  rc = tpi_pools_new(&options, &manager->pool);
+  if (rc == TP_TAKEN)
+    return luaL_error(L,
+                      "bad option 'name' (an open manager has the name '%s'; "
+                      "tidepool.attach shares it)",
+                      options.name);
+  if (rc != TP_OK)
+    return luaL_error(L, "cannot start %d workers: not enough memory or "
+                         "threads", (int)options.workers);
+  return 1;
+}
+
+static int attach (lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  tpi_Manager *manager;
+  tpi_state(L);
+  manager = tpi_push_manager_handle(L);
+  manager->pool = tpi_pools_find(name);
+  if (manager->pool == NULL)
+    return luaL_error(L, "no open manager is named '%s'", name);
+  return 1;
+}
+
+static const char default_key; /* in the registry: the default manager */
+
+/* Pushes this state's handle of it, made anew if it was shut down. */
+static tpi_Manager *push_default (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  tpi_Manager *manager;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
+  manager = tpi_to_manager(L, S, -1);
+  if (manager != NULL && tpi_pool_open(manager->pool))
+    return manager;
+  lua_pop(L, 1);
+  manager = tpi_push_manager_handle(L);
+  if (tpi_pools_default(&manager->pool) != TP_OK)
+    luaL_error(L, "cannot start the default manager: not enough memory or "
+                  "threads");
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
+  return manager;
+}
+
+static int get_default (lua_State *L) {
+  push_default(L);
+  return 1;
+}
+
+/* tidepool.call(name, ...) */
+static int call_default (lua_State *L) {
+  push_default(L);
+  lua_insert(L, 1);
+  return tpi_l_call(L);
+}
+
+static int with (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  tpi_Manager *manager = tpi_check_manager(L, S, 1), *view;
+  tpi_Manager options = *manager;
+  lua_settop(L, 2);
+  tpi_options_with(L, 2, &options);
+  view = tpi_push_manager_handle(L);
+  tpi_pool_retain(manager->pool);
+  *view = options;
+  return 1;
+}
+
+/* ---------------------------------------------------------------- */
+/* Waiting and closing                                               */
+/* ---------------------------------------------------------------- */
+
+static void check_whole (lua_State *L, const tpi_Manager *manager) {
+  if (tpi_pool_broken(manager->pool))
+    tpi_raise_code(L, TP_BROKEN, NULL);
+}
+
+typedef int Waiting (tp_Manager *pool, tpi_Parker *p, uint64_t deadline);
+
+static int wait_on (lua_State *L, tpi_State *S, tpi_Manager *manager,
+                    Waiting *waiting, uint64_t deadline) {
+  for (;;) {
+    tpi_Sleep sleep;
+    int answer;
+    tpi_sleep_init(L, S, &sleep);
+    answer = waiting(manager->pool, &sleep.parker, deadline);
+    if (answer != TPI_STOPPED)
+      return answer == TPI_RUNG;
+    tpi_sleep_stopped(L, S);
+  }
+}
+
+static int wait_all (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  tpi_Manager *manager = tpi_check_manager(L, S, 1);
+  uint64_t deadline = tpi_deadline(tpi_opt_seconds(L, 2, -1));
+  check_whole(L, manager);
+  tpi_state_turn(L, S);
+  lua_pushboolean(L, wait_on(L, S, manager, tpi_pool_settle, deadline));
+  return 1;
+}
+
+static int shut (lua_State *L, tpi_State *S, tpi_Manager *manager, int drain,
+                 double seconds) {
+  static const char reason[] = "the manager was shut down";
+  uint64_t deadline = tpi_deadline(seconds);
+  int left;
+  tpi_pool_close(manager->pool);
+  if (!drain)
+    tpi_pool_cancel(manager->pool, NULL, reason);
+  left = wait_on(L, S, manager, tpi_pool_join, deadline);
+  if (!left && drain)
+    tpi_pool_cancel(manager->pool, NULL, reason);
+  return left;
+}
+
+static int shutdown (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  tpi_Manager *manager = tpi_check_manager(L, S, 1);
+  int drain;
+  double seconds;
+  lua_settop(L, 2);
+  tpi_options_shutdown(L, 2, &drain, &seconds);
+  check_whole(L, manager);
+  lua_pushboolean(L, shut(L, S, manager, drain, seconds));
+  tpi_state_turn(L, S);
+  return 1;
+}
+
+/* Leaving by an error cancels, and waits no longer than leaving the program
+   would: what raised wants to be heard. */
+static int close (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  tpi_Manager *manager = tpi_to_manager(L, S, 1);
+  if (manager == NULL || tpi_pool_broken(manager->pool))
+    return 0;
+  if (lua_isnoneornil(L, 2))
+    shut(L, S, manager, 1, -1);
+  else
+    shut(L, S, manager, 0, tpi_exit_grace());
+  return 0;
+}
+
+static int collect (lua_State *L) {
+  tpi_Manager *manager = lua_touserdata(L, 1);
+  tp_Manager *pool = manager->pool;
+  manager->pool = NULL;
+  tpi_pool_release(pool);
+  return 0;
+}
+
+/* ---------------------------------------------------------------- */
+/* Looking                                                           */
+/* ---------------------------------------------------------------- */
+
+static void set_integer (lua_State *L, const char *name, uint64_t n) {
+  lua_pushinteger(L, (lua_Integer)n);
+  lua_setfield(L, -2, name);
+}
+
+static void set_quantiles (lua_State *L, const char *name,
+                           const tpi_Quantiles *q) {
+  lua_createtable(L, 0, 4);
+  lua_pushnumber(L, q->p50);
+  lua_setfield(L, -2, "p50");
+  lua_pushnumber(L, q->p90);
+  lua_setfield(L, -2, "p90");
+  lua_pushnumber(L, q->p99);
+  lua_setfield(L, -2, "p99");
+  lua_pushnumber(L, q->max);
+  lua_setfield(L, -2, "max");
+  lua_setfield(L, -2, name);
+}
+
+static int stats (lua_State *L) {
+  tpi_Manager *manager = tpi_check_manager(L, tpi_state(L), 1);
+  tpi_Stats s;
+  uint64_t total = 0;
+  check_whole(L, manager);
+  tpi_pool_stats(manager->pool, &s);
+  lua_createtable(L, 0, 11);
+  lua_createtable(L, 0, TPI_PRIORITIES + 1);
+  for (int i = 0; i < TPI_PRIORITIES; i++) {
+    set_integer(L, tpi_priorities[i], s.queued[i]);
+    total += s.queued[i];
+  }
+  set_integer(L, "total", total);
+  lua_setfield(L, -2, "queued");
+  set_integer(L, "workers", s.workers);
+  set_integer(L, "running", s.running);
+  set_integer(L, "suspended", s.suspended);
+  set_integer(L, "stopping", s.stopping);
+  set_integer(L, "submitted", s.submitted);
+  set_integer(L, "completed", s.completed);
+  set_integer(L, "failed", s.failed);
+  set_integer(L, "cancelled", s.cancelled);
+  set_quantiles(L, "wait", &s.wait);
+  set_quantiles(L, "run", &s.run);
+  return 1;
+}
+
+static int name (lua_State *L) {
+  lua_pushstring(L, tpi_check_manager(L, tpi_state(L), 1)->pool->name);
+  return 1;
+}
+
+static int to_string (lua_State *L) {
+  tpi_Manager *manager = luaL_checkudata(L, 1, "tidepool.AsyncManager");
+  const char *called;
+  tpi_Stats s;
+  if (manager->pool == NULL || tpi_pool_broken(manager->pool)) {
+    lua_pushliteral(L, "tidepool.AsyncManager: broken");
+    return 1;
+  }
+  called = manager->pool->name != NULL ? manager->pool->name : "unnamed";
+  tpi_pool_stats(manager->pool, &s);
+  lua_pushfstring(L,
+                  "tidepool.AsyncManager: %s (%d workers, %d queued, "
+                  "%d running%s)",
+                  called, (int)s.workers,
+                  (int)(s.queued[0] + s.queued[1] + s.queued[2]),
+                  (int)s.running,
+                  tpi_pool_open(manager->pool) ? "" : ", closed");
+  return 1;
+}
+
+static int equal (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  tpi_Manager *a = tpi_to_manager(L, S, 1), *b = tpi_to_manager(L, S, 2);
+  lua_pushboolean(L, a != NULL && b != NULL && a->pool == b->pool &&
+                         a->timeout == b->timeout &&
+                         a->priority == b->priority && a->fails == b->fails);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {{"call", tpi_l_call},
+                                   {"try_call", tpi_l_try_call},
+                                   {"call_many", tpi_l_call_many},
+                                   {"functions", tpi_l_functions},
+                                   {"with", with},
+                                   {"wait_all", wait_all},
+                                   {"shutdown", shutdown},
+                                   {"stats", stats},
+                                   {"name", name},
+                                   {NULL, NULL}};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", collect},           {"__close", close}, {"__eq", equal},
+    {"__tostring", to_string},   {NULL, NULL}};
+
+static const luaL_Reg constructors[] = {{"new", new}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"attach", attach},
+                                     {"default", get_default},
+                                     {"call", call_default},
+                                     {"functions", tpi_l_functions},
+                                     {NULL, NULL}};
+
+/* module -> module */
+void tpi_open_manager (lua_State *L) {
+  tpi_push_upvalue(L, TPI_UP_MANAGER);
+  tpi_setfuncs(L, metamethods);
+  lua_createtable(L, 0, sizeof methods / sizeof *methods);
+  tpi_setfuncs(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 1);
+  tpi_setfuncs(L, constructors);
+  lua_setfield(L, -2, "AsyncManager");
+  tpi_setfuncs(L, functions);
+}

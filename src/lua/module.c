@@ -1,0 +1,64 @@
+/*
+** luaopen_tidepool_core: what `require "tidepool"` builds on.
+*/
+#include "api/table.h"
+#include "core/lock.h"
+#include "core/pools.h"
+#include "lua/binding.h"
+
+static int is_future (lua_State *L) {
+  lua_pushboolean(L, luaL_testudata(L, 1, "tidepool.Future") != NULL);
+  return 1;
+}
+
+/* [seconds] -> the seconds of before */
+static int exit_grace (lua_State *L) {
+  double seconds = tpi_opt_seconds(L, 1, -1);
+  lua_pushnumber(L, tpi_exit_grace());
+  luaL_argcheck(L, seconds < 1e9, 1, "too many seconds");
+  if (seconds >= 0)
+    tpi_set_exit_grace(seconds);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
+                                     {"fd", tpi_l_fd},
+                                     {"on_unhandled", tpi_l_on_unhandled},
+                                     {"exit_grace", exit_grace},
+                                     {"is_future", is_future},
+                                     {NULL, NULL}};
+
+static tpi_Lock opening; /* the table of the C API is filled in once a time */
+
+static void start (lua_State *L) {
+  char error[256];
+  int rc;
+  tpi_lock(&opening);
+  rc = tpi_api_start(error, sizeof error);
+  if (rc == TP_OK)
+    tpi_fill_capi(&tpi_api);
+  tpi_unlock(&opening);
+  if (rc != TP_OK)
+    luaL_error(L, "tidepool: %s", error);
+}
+
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+int luaopen_tidepool_core (lua_State *L);
+
+int luaopen_tidepool_core (lua_State *L) {
+  start(L);
+  tpi_state_push(L);
+  lua_pop(L, 1);
+  tpi_open_error(L);
+  tpi_open_future(L);
+  lua_newtable(L);
+  tpi_setfuncs(L, functions);
+  tpi_open_manager(L);
+  lua_pushlightuserdata(L, &tpi_api);
+  lua_setfield(L, -2, "api");
+  lua_pushliteral(L, "tidepool " TIDEPOOL_VERSION);
+  lua_setfield(L, -2, "_VERSION");
+  return 1;
+}

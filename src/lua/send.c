@@ -1,0 +1,191 @@
+/*
+** From Lua values to values that no Lua state owns.
+*/
+#include <string.h>
+
+#include "lua/binding.h"
+
+/* How we came to the value at hand; on the C stack. */
+typedef struct Path {
+  const struct Path *outer; /* NULL: the argument itself */
+  int key;                  /* stack index of the key, 0: it is the key */
+} Path;
+
+typedef struct Sender {
+  lua_State *L;
+  tpi_State *S;
+  tpi_List *list;
+  const char *what;
+  int number;
+} Sender;
+
+static tp_Value send_value (Sender *s, int index, const Path *path,
+                            int depth);
+
+/* ---------------------------------------------------------------- */
+/* Refusing                                                          */
+/* ---------------------------------------------------------------- */
+
+static void add_step (lua_State *L, luaL_Buffer *b, int key, int first) {
+  char number[48];
+  switch (key == 0 ? LUA_TNIL : lua_type(L, key)) {
+    case LUA_TSTRING:
+      if (!first)
+        luaL_addchar(b, '.');
+      luaL_addstring(b, lua_tostring(L, key));
+      break;
+    case LUA_TNUMBER:
+      if (lua_isinteger(L, key))
+        lua_pushfstring(L, "[%I]", (LUAI_UACINT)lua_tointeger(L, key));
+      else
+        lua_pushfstring(L, "[%f]", (LUAI_UACNUMBER)lua_tonumber(L, key));
+      strncpy(number, lua_tostring(L, -1), sizeof number - 1);
+      number[sizeof number - 1] = '\0';
+      lua_pop(L, 1);
+      luaL_addstring(b, number);
+      break;
+    case LUA_TNIL: luaL_addstring(b, "(a key)"); break;
+    default:
+      luaL_addchar(b, '[');
+      luaL_addstring(b, luaL_typename(L, key));
+      luaL_addchar(b, ']');
+  }
+}
+
+/* The outermost step first. */
+static int add_path (lua_State *L, luaL_Buffer *b, const Path *path) {
+  int first = path->outer == NULL || add_path(L, b, path->outer);
+  if (path->outer != NULL) {
+    add_step(L, b, path->key, first);
+    return 0;
+  }
+  return 1;
+}
+
+static int refuse (Sender *s, const Path *path, const char *why) {
+  lua_State *L = s->L;
+  luaL_Buffer b;
+  luaL_checkstack(L, 10, NULL);
+  if (path->outer == NULL)
+    return luaL_error(L, "%s %d: %s", s->what, s->number, why);
+  luaL_buffinit(L, &b);
+  add_path(L, &b, path);
+  luaL_pushresult(&b);
+  return luaL_error(L, "%s %d, field \"%s\": %s", s->what, s->number,
+                    lua_tostring(L, -1), why);
+}
+
+static int refuse_type (Sender *s, int index, const Path *path) {
+  char why[64];
+  int type = lua_type(s->L, index);
+  const char *name = type == LUA_TTHREAD          ? "coroutine"
+                     : type == LUA_TLIGHTUSERDATA ? "light userdata"
+                                                  : lua_typename(s->L, type);
+  strcpy(why, "a ");
+  strcat(why, name);
+  strcat(why, " cannot be sent");
+  return refuse(s, path, why);
+}
+
+static void need (Sender *s, int rc) {
+  if (rc != TP_OK)
+    luaL_error(s->L, "not enough memory");
+}
+
+/* ---------------------------------------------------------------- */
+/* Tables                                                            */
+/* ---------------------------------------------------------------- */
+
+/* stack: ... key value -> ... key */
+static void send_pair (Sender *s, tpi_Table *table, const Path *path,
+                       int depth) {
+  lua_State *L = s->L;
+  int key = lua_gettop(L) - 1;
+  Path at_value = {path, key}, at_key = {path, 0};
+  tp_Value k, v = send_value(s, key + 1, &at_value, depth);
+  lua_Integer next = (lua_Integer)table->table.length + 1;
+  if (lua_isinteger(L, key) && lua_tointeger(L, key) == next) {
+    need(s, tpi_table_append(s->list, table, v));
+  } else {
+    k = send_value(s, key, &at_key, depth);
+    need(s, tpi_table_put(s->list, table, k, v));
+  }
+  lua_pop(L, 1);
+}
+
+static tp_Value send_table (Sender *s, int index, const Path *path,
+                            int depth) {
+  lua_State *L = s->L;
+  const void *address = lua_topointer(L, index);
+  tpi_Table *table = tpi_map_get(&s->S->seen, address);
+  tp_Value value;
+  if (table != NULL) {
+    tpi_poke(&table->shared, 1);
+    value.tag = TP_TTABLE;
+    value.as.table = &table->table;
+    return value;
+  }
+  if (depth == TPI_MAXDEPTH)
+    refuse(s, path, "tables nest deeper than 200");
+  luaL_checkstack(L, 8, "tables nest too deep");
+  need(s, tpi_list_table(s->list, &value, lua_rawlen(L, index), 0));
+  table = (tpi_Table *)(void *)value.as.table;
+  need(s, tpi_map_put(&s->S->seen, address, table));
+  lua_pushnil(L);
+  while (lua_next(L, index))
+    send_pair(s, table, path, depth + 1);
+  return value;
+}
+
+/* ---------------------------------------------------------------- */
+
+static tp_Value send_userdata (Sender *s, int index, const Path *path) {
+  tp_Value value = tpi_nil();
+  tpi_Future *future = tpi_to_future(s->L, s->S, index);
+  tpi_Manager *manager = tpi_to_manager(s->L, s->S, index);
+  if (future != NULL)
+    need(s, tpi_push_future(s->list, &value, future));
+  else if (manager != NULL)
+    need(s, tpi_push_manager(s->list, &value, manager->pool));
+  else
+    refuse_type(s, index, path);
+  return value;
+}
+
+static tp_Value send_value (Sender *s, int index, const Path *path,
+                            int depth) {
+  lua_State *L = s->L;
+  tp_Value value = tpi_nil();
+  size_t length;
+  const char *bytes;
+  switch (lua_type(L, index)) {
+    case LUA_TNIL:
+    case LUA_TNONE: break;
+    case LUA_TBOOLEAN:
+      value.tag = TP_TBOOLEAN;
+      value.as.boolean = lua_toboolean(L, index);
+      break;
+    case LUA_TNUMBER:
+      if (lua_isinteger(L, index))
+        return tpi_integer(lua_tointeger(L, index));
+      value.tag = TP_TFLOAT;
+      value.as.number = lua_tonumber(L, index);
+      break;
+    case LUA_TSTRING:
+      bytes = lua_tolstring(L, index, &length);
+      if (tpi_list_bytes(s->list, &value, bytes, length) == NULL)
+        need(s, TP_NOMEM);
+      break;
+    case LUA_TTABLE: return send_table(s, index, path, depth);
+    case LUA_TUSERDATA: return send_userdata(s, index, path);
+    default: refuse_type(s, index, path);
+  }
+  return value;
+}
+
+void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,
+               const char *what, int number) {
+  Sender s = {L, S, list, what, number};
+  static const Path start = {NULL, 0};
+  need(&s, tpi_list_push(list, send_value(&s, index, &start, 0)));
+}

@@ -1,0 +1,152 @@
+#include "lua/state.h"
+
+#include "core/future.h"
+#include "core/memory.h"
+#include "core/pools.h"
+#include "lua/binding.h"
+
+enum { IDS = 1024, OWED = 64 * 1024 };
+
+static const char key; /* its address is ours in every registry */
+
+static atomic_ullong ids = 1;
+
+uint64_t tpi_state_id (tpi_State *S) {
+  if (S->next_id == S->end_id) {
+    S->next_id = tpi_count(&ids, IDS);
+    S->end_id = S->next_id + IDS;
+  }
+  return S->next_id++;
+}
+
+tpi_State *tpi_state (lua_State *L) {
+  tpi_State *S = lua_touserdata(L, lua_upvalueindex(TPI_UP_STATE));
+  if (S->host == NULL)
+    luaL_error(L, "tidepool: this Lua state is closing");
+  return S;
+}
+
+tpi_State *tpi_state_find (lua_State *L) {
+  tpi_State *S;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
+  lua_rawgeti(L, -1, TPI_UP_STATE);
+  S = lua_touserdata(L, -1);
+  lua_pop(L, 2);
+  if (S == NULL || S->host == NULL)
+    luaL_error(L, "tidepool: this Lua state is closing");
+  return S;
+}
+
+/* 5.5 counts the step in bytes where 5.4 counts in kilobytes. */
+static void step_collector (lua_State *L, size_t bytes) {
+#if LUA_VERSION_NUM >= 505
+  lua_gc(L, LUA_GCSTEP, bytes);
+#else
+  size_t kilobytes = bytes / 1024;
+  lua_gc(L, LUA_GCSTEP, (int)(kilobytes < 1 << 30 ? kilobytes : 1 << 30));
+#endif
+}
+
+void tpi_state_turn (lua_State *L, tpi_State *S) {
+  tpi_Host *host = S->host;
+  if (tpi_peek(&host->unread.head) != NULL)
+    tpi_report_unread(L, S);
+  if (tpi_peek(&host->owed) >= OWED) {
+    size_t owed = atomic_exchange(&host->owed, 0);
+    if (lua_gc(L, LUA_GCISRUNNING))
+      step_collector(L, owed);
+  }
+}
+
+/* Futures and managers of this state are gone by now: their finalizers run
+   before the one of the State, which is older than all of them. */
+static int close_state (lua_State *L) {
+  tpi_State *S = lua_touserdata(L, 1);
+  tpi_Host *host = S->host;
+  tpi_Future *future;
+  if (host == NULL)
+    return 0;
+  tpi_pools_leave(host);
+  tpi_report_unread(L, S);
+  S->host = NULL;
+  tpi_put(&host->closed, 1);
+  while ((future = tpi_future_unread(host)) != NULL) {
+    tpi_future_read(future);
+    tpi_future_release(future);
+  }
+  tpi_host_release(host);
+  tpi_map_fini(&S->seen);
+  return 0;
+}
+
+static lua_State *main_thread (lua_State *L) {
+  lua_State *main;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  return main;
+}
+
+/* The userdata first, closed; then what it owns. */
+static tpi_State *new_state (lua_State *L) {
+  tpi_State *S = lua_newuserdatauv(L, sizeof *S, 0);
+  static const tpi_State closed;
+  *S = closed;
+  S->handler = LUA_NOREF;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, close_state);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  S->main = main_thread(L);
+  S->host = tpi_host_new(0);
+  if (S->host == NULL)
+    luaL_error(L, "not enough memory");
+  return S;
+}
+
+static const void *new_metatable (lua_State *L, const char *name) {
+  luaL_newmetatable(L, name);
+  return lua_topointer(L, -1);
+}
+
+static void push_weak (lua_State *L) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+}
+
+void tpi_state_push (lua_State *L) {
+  tpi_State *S;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key) == LUA_TTABLE)
+    return;
+  lua_pop(L, 1);
+  lua_createtable(L, TPI_UPVALUES, 0);            /* upvalues */
+  S = new_state(L);                               /* upvalues State */
+  lua_rawseti(L, -2, TPI_UP_STATE);               /* upvalues */
+  S->future_mt = new_metatable(L, "tidepool.Future");
+  lua_rawseti(L, -2, TPI_UP_FUTURE);
+  S->manager_mt = new_metatable(L, "tidepool.AsyncManager");
+  lua_rawseti(L, -2, TPI_UP_MANAGER);
+  new_metatable(L, "tidepool.Error");
+  lua_rawseti(L, -2, TPI_UP_ERROR);
+  lua_newtable(L);
+  lua_rawseti(L, -2, TPI_UP_FUNCTIONS);
+  push_weak(L);
+  lua_rawseti(L, -2, TPI_UP_OUTCOMES);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+}
+
+void tpi_push_upvalue (lua_State *L, int i) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
+  lua_rawgeti(L, -1, i);
+  lua_remove(L, -2);
+}
+
+void tpi_setfuncs (lua_State *L, const luaL_Reg *list) {
+  for (int i = 1; i <= TPI_UPVALUES; i++)
+    tpi_push_upvalue(L, i);
+  luaL_setfuncs(L, list, TPI_UPVALUES);
+}

@@ -1,0 +1,76 @@
+/*
+** state.h: what tidepool keeps for one Lua state that loaded it.
+**
+** The thread that runs the Lua state, and no other. The State is a full
+** userdata, the first upvalue of every function of ours; the registry keeps
+** it, and its __gc, the last of ours to run when the state closes, cancels
+** what the state has queued and waits for what runs, at most the exit grace.
+** Other threads know a Lua state only by its host, which outlives it.
+*/
+#ifndef TPI_STATE_H
+#define TPI_STATE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "core/host.h"
+#include "core/map.h"
+
+/* The upvalues of every function of ours. */
+enum {
+  TPI_UP_STATE = 1,
+  TPI_UP_FUTURE,    /* the metatables... */
+  TPI_UP_MANAGER,
+  TPI_UP_ERROR,
+  TPI_UP_FUNCTIONS, /* name -> light userdata of a registered function */
+  TPI_UP_OUTCOMES,  /* Future -> its results as a list, or its Error; weak */
+  TPI_UPVALUES = TPI_UP_OUTCOMES
+};
+
+typedef struct tpi_State {
+  tpi_Host *host;           /* NULL before opening and after closing */
+  lua_State *main;
+  const void *future_mt;    /* what lua_topointer says of the metatables */
+  const void *manager_mt;
+  uint64_t next_id, end_id; /* ids of futures set aside for this state */
+  tpi_Map seen;             /* tables met while sending one list */
+  int handler;              /* reference of the on_unhandled function */
+  int reporting;            /* a report is under way */
+} tpi_State;
+
+#pragma GCC visibility push(hidden)
+
+/* Pushes the State, made on first call, and opens it. */
+void tpi_state_push (lua_State *L);
+/* The State of the running function; raises when the Lua state is closing. */
+tpi_State *tpi_state (lua_State *L);
+/* The same from a function of some other module. */
+tpi_State *tpi_state_find (lua_State *L);
+uint64_t tpi_state_id (tpi_State *S);
+
+/* At the head of each call, poll and await: reports failures that nobody
+   read, and tells the collector of memory that it cannot see. May call Lua. */
+void tpi_state_turn (lua_State *L, tpi_State *S);
+
+/* The functions of `list`, with our upvalues, into the table on top. All of
+   ours are closures over the upvalues of the one that calls this. */
+void tpi_setfuncs (lua_State *L, const luaL_Reg *list);
+/* Pushes upvalue i of the running function on the registry's behalf, for
+   code that other modules call. */
+void tpi_push_upvalue (lua_State *L, int i);
+
+/* --- error.c --- */
+
+/* Pushes an Error of a kind that no future stands for. */
+void tpi_push_error (lua_State *L, int kind, const char *message,
+                     const char *name);
+/* Raises what a core function answered: memory, closed, broken... */
+int tpi_raise_code (lua_State *L, int code, const char *name);
+
+/* --- unread.c --- */
+
+void tpi_report_unread (lua_State *L, tpi_State *S);
+int tpi_l_on_unhandled (lua_State *L);
+
+#pragma GCC visibility pop
+#endif

@@ -1,0 +1,77 @@
+-- For host_fork: forks while workers are busy. In the child every manager is
+-- broken and says so; what had settled can be read; the child ends cleanly.
+
+local fork, wait = fork, wait -- luacheck: ignore
+
+local tidepool = require "tidepool"
+local testmod = require "testmod"
+
+local pool = tidepool.AsyncManager.new { workers = 2, queue = 100 }
+local named = tidepool.AsyncManager.new { workers = 1, name = "forked" }
+local done = pool:call("test.echo", "before", { 1 })
+done:wait()
+tidepool.fd()
+
+local function broken(f, ...)
+  local ok, err = pcall(f, ...)
+  assert(not ok, "it worked in the child")
+  assert(type(err) == "table" and err.kind == "broken", tostring(err))
+  assert(#tostring(err) > 0)
+end
+
+local function child(unsettled)
+  broken(pool.call, pool, "test.add", 1, 2)
+  broken(pool.try_call, pool, "test.add", 1, 2)
+  broken(pool.call_many, pool, "test.add", { { 1, 2 } })
+  local view = pool:with { priority = "high" }
+  broken(view.call, view, "test.add", 1, 2)
+  broken(named.call, named, "test.add", 1, 2)
+  broken(tidepool.call, "test.add", 1, 2)
+  broken(unsettled.await, unsettled)
+  broken(unsettled.await, unsettled, 60)
+  local ok, err = unsettled:pawait(60)
+  assert(not ok and err.kind == "broken")
+  local text, list = done:await()
+  assert(text == "before" and list[1] == 1)
+  pool:stats()
+  tostring(pool)
+  tostring(unsettled)
+  pool:shutdown { timeout = 1 }
+  tidepool.poll()
+end
+
+tidepool.call("test.add", 1, 2):await()
+local children = {}
+for round = 1, 20 do
+  for i = 1, 50 do
+    pool:call("test.echo", { i }, ("x"):rep(i))
+  end
+  local unsettled = named:call("test.gate", "fork" .. round)
+  local pid = fork()
+  if pid == 0 then
+    local ok, err = pcall(child, unsettled)
+    if not ok then
+      io.stderr:write("in the child: ", tostring(err), "\n")
+    end
+    if round % 4 == 0 then
+      unsettled, pool, named = nil, nil, nil -- luacheck: ignore
+      collectgarbage()
+    end
+    if round % 2 == 0 then
+      os.exit(ok and 0 or 1, true)
+    end
+    os.exit(ok and 0 or 1)
+  end
+  children[round] = pid
+  unsettled:cancel()
+  testmod.open("fork" .. round)
+  assert(pool:call("test.add", round, 1):await(60) == round + 1)
+end
+for round, pid in ipairs(children) do
+  local status = wait(pid)
+  assert(status == 0, ("child %d ended with %d"):format(round, status))
+end
+for i = 1, 200 do
+  assert(pool:call("test.add", i, 1):await(60) == i + 1)
+end
+assert(pool:shutdown())

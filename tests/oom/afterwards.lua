@@ -1,0 +1,28 @@
+-- After a session that may have run out of memory, with memory again: all
+-- that there is settles, and the library works.
+
+local tidepool = package.loaded.tidepool
+if type(tidepool) ~= "table" then
+  return -- it was never loaded
+end
+
+for _, pool in ipairs(pools) do -- luacheck: ignore
+  assert(pool:shutdown { drain = false, timeout = 60 },
+    "a manager that does not stop")
+  local s = pool:stats()
+  assert(s.queued.total == 0 and s.running == 0 and s.stopping == 0)
+  assert(s.submitted == s.completed + s.failed + s.cancelled,
+    "the numbers do not add up")
+end
+collectgarbage() -- drops promises whose session ended early
+collectgarbage()
+assert(tidepool.default():wait_all(60), "tasks that never end")
+for i, future in ipairs(futures) do -- luacheck: ignore
+  assert(future:wait(60), "future " .. i .. " never settled")
+end
+if package.loaded.testmod then
+  assert(tidepool.call("test.add", 1, 2):await(60) == 3)
+  local pool = tidepool.AsyncManager.new { workers = 1 }
+  assert(pool:call("test.echo", { "well" }):await(60)[1] == "well")
+  assert(pool:shutdown())
+end

@@ -1,0 +1,154 @@
+-- The scripted session of check-oom: a bit of everything, in steps that each
+-- may end in an error for lack of memory. What it makes it puts into the
+-- tables `pools` and `futures`, which the host looks at afterwards. An error
+-- that begins with "WRONG" is one of tidepool's; `leave` keeps it all open.
+
+local tidepool = require "tidepool"
+local testmod = require "testmod"
+local pools, futures, leave = pools, futures, leave -- luacheck: ignore
+
+tidepool.on_unhandled(function (err)
+  unhandled = err -- luacheck: ignore
+end)
+
+local function check(truth, what)
+  if not truth then
+    error("WRONG: " .. what, 0)
+  end
+end
+
+-- The future, remembered. What cannot be remembered is let go.
+local function keep(future)
+  futures[#futures + 1] = future
+  return future
+end
+
+-- The results of a future; raises its Error.
+local function results(future)
+  check(future:wait(60), "a future that never settled")
+  return future:await()
+end
+
+local function manager(options)
+  local pool = tidepool.AsyncManager.new(options)
+  pools[#pools + 1] = pool
+  return pool
+end
+
+-- The manager and what can be asked of it.
+local pool = manager { workers = 2, queue = 20, name = "oom" }
+local view = pool:with { priority = "high", timeout = 100 }
+check(pool:name() == "oom", "the name")
+check(#tostring(pool) > 0, "tostring of a manager")
+check(#tidepool.functions() > 10, "the list of functions")
+pool:stats()
+tidepool.attach "oom"
+tidepool.fd()
+
+-- Values of every kind.
+check(results(keep(pool:call("test.add", 1, 2))) == 3, "a sum")
+local text = ("x"):rep(100000)
+check(results(keep(view:call("test.echo", text))) == text, "a long string")
+local loop = { 1, 2.5, true, "text", { {}, x = { text } } }
+loop.self = loop
+local back = results(keep(pool:call("test.echo", loop, nil, loop)))
+check(back.self == back and back[5].x[1] == text, "a cycle")
+local many = { n = 50 }
+for i = 1, 50 do
+  many[i] = { i, key = tostring(i) }
+end
+back = table.pack(results(keep(pool:call("test.echo", table.unpack(many)))))
+check(back.n == 50 and back[50].key == "50", "many results")
+results(keep(pool:call "test.table"))
+check(#results(keep(pool:call("test.big", 50000))) == 50000, "a buffer")
+results(keep(pool:call("test.list", 1000)))
+results(keep(pool:call("test.userdata", 5)))
+local other = results(keep(pool:call("test.echo", futures[1], pool)))
+check(results(other) == 3, "a future that was sent")
+
+-- A batch.
+local batch = {}
+for i = 1, 30 do
+  batch[i] = { i, i }
+end
+for i, future in ipairs(pool:call_many("test.add", batch)) do
+  keep(future)
+  check(results(future) == 2 * i, "a sum of the batch")
+end
+
+-- Calls that are refused.
+local function refused(expected, ...)
+  local ok, err = pcall(pool.call, pool, ...)
+  check(not ok, "a call that had to be refused")
+  if not tostring(err):find(expected, 1, true) then
+    error(err, 0)
+  end
+end
+refused("did you mean", "test.ad", 1, 2)
+refused("bad argument", "test.add", "one", 2)
+refused("cannot be sent", "test.echo", { 1, { x = { io.stdout } } })
+
+-- Failures, read and unread.
+local function failure(kind, future)
+  local ok, err = future:pawait(60)
+  check(not ok, "a completion that had to fail")
+  check(type(err) == "table" and #tostring(err) > 0, "the Error")
+  if err.kind ~= kind then
+    error(err, 0)
+  end
+end
+failure("error", keep(pool:call("test.fail", "on purpose")))
+pool:call("test.fail", "unread")
+pool:with({ timeout = 0.001 }):call("tidepool.sleep", 100)
+failure("timeout", keep(pool:with({ timeout = 0.001 }):call("tidepool.sleep",
+  100)))
+
+-- Waiting, cancelling, cleaning up.
+local sleeping = keep(pool:call("tidepool.sleep", 100))
+check(not sleeping:wait(0.001), "a sleep that ended")
+sleeping:progress()
+check(sleeping:cancel "enough", "a cancel")
+failure("cancelled", sleeping)
+local cleaned = pool:call("test.echo", { "cleaned" })
+cleaned:cleanup()
+tidepool.poll()
+coroutine.wrap(function ()
+  check(results(keep(pool:call("test.add", 3, 4))) == 7, "in a coroutine")
+end)()
+
+-- Tasks that await, a full queue, a second manager.
+check(results(keep(pool:call("test.fib", 6))) == 8, "a fork and join")
+local small = manager { workers = 1, queue = 1, full = "fail" }
+local slow = keep(small:call("tidepool.sleep", 100))
+small:try_call("test.add", 1, 2)
+local full, why = small:try_call("test.add", 1, 2)
+check(full or why == "full", "the answer of a full queue")
+pcall(small.call, small, "test.add", 1, 2)
+slow:cancel()
+check(small:wait_all(60), "tasks that never end")
+
+-- Promises.
+local promised, promise = testmod.promise()
+keep(promised)
+check(testmod.resolve(promise, nil, "kept", { 1 }), "a promise")
+check(results(promised) == "kept", "the result of a promise")
+local broken, dropped = testmod.promise()
+keep(broken)
+testmod.drop(dropped)
+failure("broken", broken)
+
+-- The default manager, collection, and the end.
+check(results(keep(tidepool.call("test.add", 5, 6))) == 11, "the default")
+collectgarbage()
+tidepool.poll()
+if leave then
+  for i = 1, 10 do
+    keep(pool:call("test.echo", { i }))
+  end
+  keep(pool:call("tidepool.sleep", 100))
+  pool:call("test.fail", "unread at the end")
+else
+  check(small:shutdown { drain = false, timeout = 60 }, "a shutdown")
+  check(pool:shutdown { timeout = 60 }, "a shutdown that drains")
+  check(not pcall(pool.call, pool, "test.add", 1, 2), "a closed manager")
+end
