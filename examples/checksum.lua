@@ -22,7 +22,7 @@ package.cpath = ("%s;%s/build/?.so;%s/build/examples/?.so"):format(
 local tidepool = require "tidepool"
 local digest = require "digest" -- registers the functions called below
 
-local SAMPLE = 256 * 1024 * 1024 -- bytes at most in a measured pass
+local SAMPLE = 512 * 1024 * 1024 -- bytes at most in a measured pass
 local TURNS = 3                  -- measured passes for each pool, at least
 local ENOUGH = 0.2               -- seconds to measure for, at least
 local PATIENCE = 5               -- seconds after which no turn is begun
@@ -189,18 +189,22 @@ end
 -- The speed-up over one worker
 ----------------------------------------------------------------------
 
--- Files spread evenly over the whole list, about SAMPLE bytes of them.
+-- Files spread evenly over the whole list, up to SAMPLE bytes of them. The
+-- largest come first: a large one at the end would leave one worker hashing
+-- and the others idle.
 local function choose (result)
   local step = math.max(1, result.bytes / SAMPLE)
-  local paths, bytes, at = {}, 0, 1
+  local paths, sizes, bytes, at = {}, {}, 0, 1
   while at <= #result.paths do
     local i = math.floor(at)
     if bytes + result.sizes[i] <= SAMPLE then
       paths[#paths + 1] = result.paths[i]
+      sizes[result.paths[i]] = result.sizes[i]
       bytes = bytes + result.sizes[i]
     end
     at = at + step
   end
+  table.sort(paths, function (a, b) return sizes[a] > sizes[b] end)
   return paths, bytes
 end
 

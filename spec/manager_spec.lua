@@ -73,8 +73,8 @@ describe("AsyncManager.new", function ()
   end)
 
   it("wants a table", function ()
-    refuses("bad argument #1 to 'new'", new, 4)
-    refuses("bad argument #1 to 'new'", new, "four")
+    refuses("bad argument #1 to 'new'", function () new(4) end)
+    refuses("bad argument #1 to 'new'", function () new "four" end)
   end)
 
   it("says where it was called wrongly", function ()
@@ -194,8 +194,8 @@ describe("a call", function ()
 
   it("wants a name", function ()
     local pool = session.pool()
-    refuses("bad argument #1 to 'call'", pool.call, pool)
-    refuses("bad argument #1 to 'call'", pool.call, pool, {})
+    refuses("bad argument #1 to 'call'", function () pool:call() end)
+    refuses("bad argument #1 to 'call'", function () pool:call {} end)
   end)
 
   it("wants a manager", function ()

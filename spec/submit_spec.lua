@@ -148,11 +148,11 @@ describe("awaiting inside a task", function ()
 
   it("goes deeper than 32", function ()
     local one, words = session.pool { workers = 1, queue = 200 }, {}
-    for i = 1, 100 do
+    for i = 1, 60 do
       words[i] = "test.await"
     end
-    words[101] = "test.echo"
-    words[102] = "bottom"
+    words[61] = "test.echo"
+    words[62] = "bottom"
     assert.are.equal("bottom",
       one:call(table.unpack(words)):await(session.limit))
   end)

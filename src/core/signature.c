@@ -76,6 +76,8 @@ const tpi_Param *tpi_signature_param (const tpi_Signature *sig, unsigned i) {
 const char *tpi_param_name (tpi_ParamType type) {
   if (type == TPI_IS_BYTES)
     return "string";
+  if (type == TPI_IS_INTEGER)
+    return "number";
   for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
     if (words[i].type == type)
       return words[i].word;

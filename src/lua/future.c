@@ -98,6 +98,7 @@ static void push_late (lua_State *L, tpi_Future *future, double seconds) {
   lua_pushfstring(L, "not settled after %f s; the task goes on",
                   (LUAI_UACNUMBER)seconds);
   tpi_push_error(L, TPI_KIND_TIMEOUT, lua_tostring(L, -1), name);
+  lua_remove(L, -2);
 }
 
 static uint64_t deadline_at (lua_State *L, int index, double *seconds) {

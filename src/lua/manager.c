@@ -62,7 +62,7 @@ static int attach (lua_State *L) {
   manager = tpi_push_manager_handle(L);
   manager->pool = tpi_pools_find(name);
   if (manager->pool == NULL)
-    return luaL_error(L, "no open manager is named '%s'", name);
+    return luaL_error(L, "no manager named '%s' is open", name);
   return 1;
 }
 
@@ -165,8 +165,8 @@ static int shutdown (lua_State *L) {
   double seconds;
   lua_settop(L, 2);
   tpi_options_shutdown(L, 2, &drain, &seconds);
-  check_whole(L, manager);
-  lua_pushboolean(L, shut(L, S, manager, drain, seconds));
+  lua_pushboolean(L, tpi_pool_broken(manager->pool) ||
+                         shut(L, S, manager, drain, seconds));
   tpi_state_turn(L, S);
   return 1;
 }

@@ -10,11 +10,11 @@ enum { WORKERS = 4, QUEUE_EACH = 10, SPIN = 1000 }; /* by default */
 
 const char *const tpi_priorities[] = {"normal", "high", "low", NULL};
 
-static int bad (lua_State *L, const char *name, const char *expected) {
-  const char *got = lua_type(L, -1) == LUA_TNUMBER ||
-                            lua_type(L, -1) == LUA_TSTRING
-                        ? lua_tostring(L, -1)
-                        : luaL_typename(L, -1);
+/* A value of the right type is shown, of another its type. */
+static int bad (lua_State *L, const char *name, const char *expected,
+                int type) {
+  const char *got = lua_type(L, -1) == type ? lua_tostring(L, -1)
+                                            : luaL_typename(L, -1);
   return luaL_error(L, "bad option '%s' (%s expected, got %s)", name, expected,
                     got);
 }
@@ -60,7 +60,7 @@ static unsigned integer (lua_State *L, int index, const char *name,
     strncpy(expected, lua_tostring(L, -1), sizeof expected - 1);
     expected[sizeof expected - 1] = '\0';
     lua_pop(L, 1);
-    bad(L, name, expected);
+    bad(L, name, expected, LUA_TNUMBER);
   }
   lua_pop(L, 1);
   return (unsigned)n;
@@ -71,7 +71,7 @@ static int boolean (lua_State *L, int index, const char *name, int absent) {
   if (!option(L, index, name))
     return absent;
   if (!lua_isboolean(L, -1))
-    bad(L, name, "boolean");
+    bad(L, name, "boolean", LUA_TNONE);
   b = lua_toboolean(L, -1);
   lua_pop(L, 1);
   return b;
@@ -84,7 +84,7 @@ static double seconds (lua_State *L, int index, const char *name,
     return absent;
   s = lua_tonumber(L, -1);
   if (lua_type(L, -1) != LUA_TNUMBER || !(s >= 0))
-    bad(L, name, "seconds, 0 or more,");
+    bad(L, name, "seconds, 0 or more,", LUA_TNUMBER);
   lua_pop(L, 1);
   return s;
 }
@@ -96,11 +96,11 @@ static int choice (lua_State *L, int index, const char *name,
   if (!option(L, index, name))
     return absent;
   if (lua_type(L, -1) != LUA_TSTRING)
-    bad(L, name, expected);
+    bad(L, name, expected, LUA_TSTRING);
   while (choices[i] != NULL && strcmp(choices[i], lua_tostring(L, -1)) != 0)
     i++;
   if (choices[i] == NULL)
-    bad(L, name, expected);
+    bad(L, name, expected, LUA_TSTRING);
   lua_pop(L, 1);
   return i;
 }
@@ -116,7 +116,7 @@ static const char *name_option (lua_State *L, int index) {
     return NULL;
   if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) == 0 ||
       strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
-    bad(L, "name", "string without zeros");
+    bad(L, "name", "string without zeros", LUA_TNONE);
   return lua_tostring(L, -1);
 }
 

@@ -7,6 +7,7 @@ local tidepool = require "tidepool"
 local testmod = require "testmod"
 
 local pool = tidepool.AsyncManager.new { workers = 2, queue = 100 }
+local default = tidepool.default()
 local named = tidepool.AsyncManager.new { workers = 1, name = "forked" }
 local done = pool:call("test.echo", "before", { 1 })
 done:wait()
@@ -26,7 +27,7 @@ local function child(unsettled)
   local view = pool:with { priority = "high" }
   broken(view.call, view, "test.add", 1, 2)
   broken(named.call, named, "test.add", 1, 2)
-  broken(tidepool.call, "test.add", 1, 2)
+  broken(default.call, default, "test.add", 1, 2)
   broken(unsettled.await, unsettled)
   broken(unsettled.await, unsettled, 60)
   local ok, err = unsettled:pawait(60)
@@ -38,6 +39,11 @@ local function child(unsettled)
   tostring(unsettled)
   pool:shutdown { timeout = 1 }
   tidepool.poll()
+  -- A manager of the child's own has workers of its own.
+  local own = tidepool.AsyncManager.new { workers = 2 }
+  assert(own:call("test.add", 1, 2):await(60) == 3)
+  assert(own:shutdown())
+  assert(tidepool.call("test.add", 1, 2):await(60) == 3)
 end
 
 tidepool.call("test.add", 1, 2):await()

@@ -51,7 +51,7 @@ static int finish (tp_Context *ctx, tp_Future *future) {
   if (rc == TP_OK) {
     int n = tp_resultcount(api, future);
     for (int i = 1; i <= n; i++)
-      tp_pushvalue(ctx, tp_result(api, future, i));
+      tp_pushcopy(ctx, tp_result(api, future, i));
   } else if (rc == TP_FAILED && tp_failure(api, future, &failure)) {
     rc = tp_fail(ctx, "%s: %s", failure.kind, failure.message);
   } else {

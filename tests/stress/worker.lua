@@ -49,7 +49,7 @@ local function shared()
   local name = "stress-" .. random(1, 3)
   local ok, pool = pcall(tidepool.attach, name)
   if not ok then
-    assert(pool:find "no manager named", pool)
+    assert(pool:find "manager", pool)
     ok, pool = pcall(tidepool.AsyncManager.new, options(name))
   end
   return ok and pool or tidepool.default()
