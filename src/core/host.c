@@ -101,12 +101,12 @@ int tpi_host_drain (tpi_Host *host) {
   return tpi_see(&host->news) && tpi_swap(&host->news, 0);
 }
 
-int tpi_host_sleep (tpi_Host *host, uint64_t deadline, int (*stop) (void *),
-                    void *argument) {
+int tpi_host_sleep (tpi_Host *host, int for_news, uint64_t deadline,
+                    int (*stop) (void *), void *argument) {
   int answer = TPI_RUNG;
   tpi_host_arm(host);
   if (tpi_see(&host->told.head) == NULL &&
-      !(tpi_see(&host->listens) && tpi_see(&host->news)))
+      !(for_news && tpi_see(&host->news)))
     answer = tpi_bell_sleep(&host->bell, deadline, stop, argument);
   rest(host);
   return answer;
@@ -175,18 +175,27 @@ static void open_inbox (tpi_Host *host) {
   }
 }
 
-static int park_on_host (tpi_Parker *p, uint64_t deadline) {
+static int park_until_told (tpi_Parker *p, uint64_t deadline) {
   for (;;) {
     int answer;
     open_inbox(p->host);
     if (tpi_peek(&p->told) == TPI_WOKEN)
       return TPI_RUNG;
-    answer = tpi_host_sleep(p->host, deadline, p->stop, p->argument);
+    answer = tpi_host_sleep(p->host, 0, deadline, p->stop, p->argument);
     if (answer != TPI_RUNG) {
       open_inbox(p->host);
       return tpi_peek(&p->told) == TPI_WOKEN ? TPI_RUNG : answer;
     }
   }
+}
+
+/* News that came meanwhile have rung, and we have hushed that: who watches
+   the descriptor shall hear of them all the same. */
+static int park_on_host (tpi_Parker *p, uint64_t deadline) {
+  int answer = park_until_told(p, deadline);
+  if (tpi_peek(&p->host->listens) && tpi_see(&p->host->news))
+    tpi_host_wake(p->host);
+  return answer;
 }
 
 static int park_on_word (tpi_Parker *p, uint64_t deadline) {

@@ -79,10 +79,11 @@ void tpi_host_wake (tpi_Host *host);
 int tpi_host_need_bell (tpi_Host *host);
 /* The owner: were there news since the last drain? Hushes the bell. */
 int tpi_host_drain (tpi_Host *host);
-/* The owner: sleeps on the bell until woken, unless inbox or (for one that
-   listens) news are there. TPI_RUNG, TPI_LATE or TPI_STOPPED. */
-int tpi_host_sleep (tpi_Host *host, uint64_t deadline, int (*stop) (void *),
-                    void *argument);
+/* The owner: sleeps on the bell until woken, unless something is in the inbox
+   or, for who waits for news, there are some. May return for no reason.
+   TPI_RUNG, TPI_LATE or TPI_STOPPED. */
+int tpi_host_sleep (tpi_Host *host, int for_news, uint64_t deadline,
+                    int (*stop) (void *), void *argument);
 /* The owner, a worker: about to sleep; then sleeps on the word. */
 void tpi_host_arm (tpi_Host *host);
 void tpi_host_doze (tpi_Host *host);

@@ -252,6 +252,7 @@ static void count_run (const tpi_Run *run, tpi_Stats *s) {
 void tpi_pool_stats (tp_Manager *pool, tpi_Stats *s) {
   /* large, and only ever used here: not on the stack of a small thread */
   tpi_Histogram *sums = tpi_calloc(2 * sizeof *sums);
+  uint64_t settled;
   memset(s, 0, sizeof *s);
   tpi_lock(&pool->lock);
   s->workers = pool->workers;
@@ -274,6 +275,11 @@ void tpi_pool_stats (tp_Manager *pool, tpi_Stats *s) {
   if (sums != NULL) {
     tpi_histogram_merge(&sums[0], &pool->waits);
     tpi_histogram_merge(&sums[1], &pool->takes);
+  }
+  settled = s->completed + s->failed + s->cancelled;
+  if (settled > s->submitted) { /* some are settling right now */
+    uint64_t twice = settled - s->submitted;
+    s->completed -= twice < s->completed ? twice : s->completed;
   }
   tpi_unlock(&pool->lock);
   if (sums != NULL) {

@@ -7,8 +7,9 @@
 
 enum { MOST_DEPTH = 32 }; /* tasks that help on one stack */
 
-/* One of two counters, and back again if somebody else settled first. They
-   go up before, so that who has seen the future settle sees them. */
+/* One of two counters, and back again if somebody else settles first. They
+   go up before, so that who has seen the future settle sees them; for a few
+   instructions a cancelled task may thus count twice (tpi_pool_stats). */
 static void bump (atomic_ullong *counter, int by) {
   tpi_poke(counter, tpi_peek(counter) + (unsigned long long)(long long)by);
 }
@@ -25,6 +26,8 @@ static int settle (tpi_Worker *worker, tpi_Task *task, tpi_Outcome outcome) {
                    (char *)(uintptr_t) "out of memory", 1);
     return 0;
   }
+  if (tpi_future_settled(f))
+    return 0;
   bump(counter, 1);
   won = outcome == TPI_RETURNED ? tpi_future_complete(f) : tpi_future_fail(f);
   if (!won)

@@ -59,6 +59,11 @@ tpi_Future *tpi_check_future (lua_State *L, tpi_State *S, int index);
 /* --- error.c --- */
 
 void tpi_open_error (lua_State *L);
+/* The name of what computes it, or NULL. */
+static inline const char *tpi_name_of (const tpi_Future *future) {
+  return future->class->name != NULL ? future->class->name(future) : NULL;
+}
+
 /* Pushes the Error of a settled failure, the same one for the same Future
    (at `index`, or 0 for none). */
 void tpi_push_failure (lua_State *L, tpi_Future *future, int index);
@@ -74,8 +79,9 @@ int tpi_receive (lua_State *L, const tpi_List *list);
 
 /* --- wait.c --- */
 
-/* Blocks until the future has settled: false when the deadline came first.
-   Drains. Raises when the program is interrupted. */
+/* Blocks until the future has settled (TP_OK), the deadline (TP_TIMEOUT), or
+   not at all after a fork (TP_BROKEN). Drains. Raises when the program is
+   interrupted. */
 int tpi_await (lua_State *L, tpi_State *S, tpi_Future *future,
                uint64_t deadline);
 /* A parker for one wait of this Lua state. */

@@ -23,10 +23,6 @@ static void new_error (lua_State *L, tpi_Kind kind, const char *message,
   lua_setmetatable(L, -2);
 }
 
-static const char *name_of (const tpi_Future *future) {
-  return future->class->name != NULL ? future->class->name(future) : NULL;
-}
-
 static void new_failure (lua_State *L, tpi_Future *future) {
   size_t length = 0;
   const char *message = tpi_future_message(future, &length);
@@ -35,7 +31,7 @@ static void new_failure (lua_State *L, tpi_Future *future) {
     message = "cancelled";
     length = strlen(message);
   }
-  new_error(L, (tpi_Kind)future->kind, message, length, name_of(future));
+  new_error(L, (tpi_Kind)future->kind, message, length, tpi_name_of(future));
   if (!silent) {
     lua_pushlstring(L, message, length);
     lua_setfield(L, -2, "value");
@@ -68,29 +64,31 @@ void tpi_push_error (lua_State *L, int kind, const char *message,
   new_error(L, (tpi_Kind)kind, message, strlen(message), name);
 }
 
-static int raise (lua_State *L, int kind, const char *message,
-                  const char *name) {
-  tpi_push_error(L, kind, message, name);
-  return lua_error(L);
+void tpi_push_code (lua_State *L, int code, const char *name) {
+  switch (code) {
+    case TP_CLOSED:
+      tpi_push_error(L, TPI_KIND_CLOSED,
+                     "the manager was shut down; make another one", name);
+      break;
+    case TP_FULL:
+      tpi_push_error(L, TPI_KIND_FULL,
+                     "the queue is full; await some futures first, or make it "
+                     "longer",
+                     name);
+      break;
+    case TP_BROKEN:
+      tpi_push_error(L, TPI_KIND_BROKEN,
+                     "the manager was made before a fork and has no workers in "
+                     "this process; make another one",
+                     name);
+      break;
+    default: lua_pushliteral(L, "not enough memory");
+  }
 }
 
 int tpi_raise_code (lua_State *L, int code, const char *name) {
-  switch (code) {
-    case TP_CLOSED:
-      return raise(L, TPI_KIND_CLOSED,
-                   "the manager was shut down; make another one", name);
-    case TP_FULL:
-      return raise(L, TPI_KIND_FULL,
-                       "the queue is full; await some futures first, or make "
-                       "it longer",
-                       name);
-    case TP_BROKEN:
-      return raise(L, TPI_KIND_BROKEN,
-                       "the manager was made before a fork and has no workers "
-                       "in this process; make another one",
-                       name);
-    default: return luaL_error(L, "not enough memory");
-  }
+  tpi_push_code(L, code, name);
+  return lua_error(L);
 }
 
 /* error -> text */

@@ -92,12 +92,16 @@ static int answer (lua_State *L, tpi_Future *future) {
   return tpi_receive(L, &future->results);
 }
 
-static void push_late (lua_State *L, tpi_Future *future, double seconds) {
-  const char *name =
-      future->class->name != NULL ? future->class->name(future) : NULL;
+/* Pushes the Error of an await that ended without the future. */
+static void push_unsettled (lua_State *L, tpi_Future *future, int rc,
+                            double seconds) {
+  if (rc != TP_TIMEOUT) {
+    tpi_push_code(L, rc, tpi_name_of(future));
+    return;
+  }
   lua_pushfstring(L, "not settled after %f s; the task goes on",
                   (LUAI_UACNUMBER)seconds);
-  tpi_push_error(L, TPI_KIND_TIMEOUT, lua_tostring(L, -1), name);
+  tpi_push_error(L, TPI_KIND_TIMEOUT, lua_tostring(L, -1), tpi_name_of(future));
   lua_remove(L, -2);
 }
 
@@ -111,10 +115,12 @@ static int await (lua_State *L) {
   tpi_Future *future = self(L, &S);
   double seconds;
   uint64_t deadline = deadline_at(L, 2, &seconds);
+  int rc;
   tpi_state_turn(L, S);
-  if (tpi_await(L, S, future, deadline))
+  rc = tpi_await(L, S, future, deadline);
+  if (rc == TP_OK)
     return answer(L, future);
-  push_late(L, future, seconds);
+  push_unsettled(L, future, rc, seconds);
   return lua_error(L);
 }
 
@@ -132,18 +138,18 @@ static int pawait (lua_State *L) {
   tpi_Future *future = self(L, &S);
   double seconds;
   uint64_t deadline = deadline_at(L, 2, &seconds);
+  int rc;
   tpi_state_turn(L, S);
   lua_settop(L, 1);
-  if (tpi_await(L, S, future, deadline) &&
-      tpi_future_state(future) == TPI_COMPLETED) {
-    lua_pushboolean(L, 1);
+  rc = tpi_await(L, S, future, deadline);
+  lua_pushboolean(L, rc == TP_OK &&
+                         tpi_future_state(future) == TPI_COMPLETED);
+  if (lua_toboolean(L, -1))
     return 1 + answer(L, future);
-  }
-  lua_pushboolean(L, 0);
-  if (tpi_future_settled(future))
+  if (rc == TP_OK)
     tpi_push_failure(L, future, 1);
   else
-    push_late(L, future, seconds);
+    push_unsettled(L, future, rc, seconds);
   return 2;
 }
 
@@ -152,8 +158,12 @@ static int wait (lua_State *L) {
   tpi_Future *future = self(L, &S);
   double seconds;
   uint64_t deadline = deadline_at(L, 2, &seconds);
+  int rc;
   tpi_state_turn(L, S);
-  lua_pushboolean(L, tpi_await(L, S, future, deadline));
+  rc = tpi_await(L, S, future, deadline);
+  if (rc == TP_BROKEN)
+    return tpi_raise_code(L, rc, tpi_name_of(future));
+  lua_pushboolean(L, rc == TP_OK);
   return 1;
 }
 

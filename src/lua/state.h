@@ -64,7 +64,8 @@ void tpi_push_upvalue (lua_State *L, int i);
 /* Pushes an Error of a kind that no future stands for. */
 void tpi_push_error (lua_State *L, int kind, const char *message,
                      const char *name);
-/* Raises what a core function answered: memory, closed, broken... */
+/* Pushes, or raises, what a core function answered: memory, closed... */
+void tpi_push_code (lua_State *L, int code, const char *name);
 int tpi_raise_code (lua_State *L, int code, const char *name);
 
 /* --- unread.c --- */

@@ -63,27 +63,34 @@ void tpi_sleep_stopped (lua_State *L, tpi_State *S) {
 
 /* ---------------------------------------------------------------- */
 
-int tpi_await (lua_State *L, tpi_State *S, tpi_Future *future,
-               uint64_t deadline) {
+static int block (lua_State *L, tpi_State *S, tpi_Future *future,
+                  uint64_t deadline) {
   tpi_Sleep sleep;
   int answer;
-  if (tpi_peek(&S->host->listens))
-    tpi_host_drain(S->host);
   if (tpi_future_settled(future))
-    return 1;
+    return TP_OK;
   if (future->class->orphaned != NULL && future->class->orphaned(future))
-    tpi_raise_code(L, TP_BROKEN, NULL);
+    return TP_BROKEN;
   if (deadline == 0)
-    return 0;
+    return TP_TIMEOUT;
   if (tpi_future_spin(future, &S->host->thrift))
-    return 1;
+    return TP_OK;
   for (;;) {
     tpi_sleep_init(L, S, &sleep);
     answer = tpi_future_wait(future, &sleep.parker, deadline);
     if (answer != TPI_STOPPED)
-      return answer == TPI_RUNG;
+      return answer == TPI_RUNG ? TP_OK : TP_TIMEOUT;
     tpi_sleep_stopped(L, S);
   }
+}
+
+/* Who watches the descriptor takes this for a look at what has settled. */
+int tpi_await (lua_State *L, tpi_State *S, tpi_Future *future,
+               uint64_t deadline) {
+  int rc = block(L, S, future, deadline);
+  if (tpi_peek(&S->host->listens))
+    tpi_host_drain(S->host);
+  return rc;
 }
 
 double tpi_opt_seconds (lua_State *L, int index, double absent) {
@@ -103,7 +110,7 @@ static void sleep_on_news (lua_State *L, tpi_State *S, uint64_t deadline) {
   int answer;
   tpi_sleep_init(L, S, &sleep);
   tpi_put(&host->listens, 1);
-  answer = tpi_host_sleep(host, deadline, hooked, &sleep);
+  answer = tpi_host_sleep(host, 1, deadline, hooked, &sleep);
   tpi_put(&host->listens, listened);
   tpi_park_left(&sleep.parker);
   if (answer == TPI_STOPPED)

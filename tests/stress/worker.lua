@@ -249,7 +249,7 @@ local actions = {
     local entry, stats = any_entry(), any_manager():stats()
     assert(stats.completed + stats.failed + stats.cancelled
       <= stats.submitted)
-    if entry then
+    if entry and not entry.cleaned then
       tostring(entry.future)
       entry.future:progress()
       entry.future:is_ready()
