@@ -38,7 +38,7 @@ local core = {
   { "map",       "memory" },
   { "stats",     "atomic" },
   -- the platform
-  { "host",      "waiter bell word" },
+  { "host",      "waiter bell thread" },
   { "thread",    "lock memory" },
   { "bell",      "clock memory" },
   { "lock",      "word atomic" },

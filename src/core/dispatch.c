@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "core/pool.h"
+#include "core/thread.h"
 
 static tpi_Task *task_of (tpi_Item *item) {
   return (tpi_Task *)(void *)((char *)item - offsetof(tpi_Task, item));

@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "core/thread.h"
 #include "core/word.h"
 #include "tidepool.h"
 
@@ -48,6 +49,11 @@ void tpi_host_release (tpi_Host *host) {
   }
 }
 
+/* The bell of a parent is not ours to ring, nor to hush. */
+static int bell_is_ours (tpi_Host *host) {
+  return tpi_load(&host->bell_of) == tpi_see(&tpi_generation) + 1;
+}
+
 /* Once a worker has seen its word change it may be gone, host and all: only
    the address is used from there on. Who wakes another kind of host holds a
    reference, and such a host is armed only when it has its bell. */
@@ -58,7 +64,7 @@ void tpi_host_wake (tpi_Host *host) {
     return;
   if (dozes)
     tpi_word_wake(word, 0);
-  else
+  else if (bell_is_ours(host))
     tpi_bell_ring(&host->bell);
 }
 
@@ -76,12 +82,15 @@ void tpi_host_news (tpi_Host *host) {
 }
 
 int tpi_host_need_bell (tpi_Host *host) {
-  int rc = TP_OK;
-  if (!host->has_bell) {
-    rc = tpi_bell_init(&host->bell);
-    host->has_bell = rc == TP_OK;
-  }
-  return rc;
+  if (bell_is_ours(host))
+    return TP_OK;
+  tpi_bell_fini(&host->bell);
+  tpi_store(&host->bell_of, 0);
+  tpi_put(&host->word, TPI_AWAKE);
+  if (tpi_bell_init(&host->bell) != TP_OK)
+    return TP_NOMEM;
+  tpi_store(&host->bell_of, tpi_see(&tpi_generation) + 1);
+  return TP_OK;
 }
 
 /*
@@ -91,7 +100,8 @@ int tpi_host_need_bell (tpi_Host *host) {
 */
 static void rest (tpi_Host *host) {
   unsigned at_rest = tpi_peek(&host->listens) ? TPI_ARMED : TPI_AWAKE;
-  if (tpi_swap(&host->word, at_rest) == (TPI_ARMED | TPI_WOKEN))
+  if (tpi_swap(&host->word, at_rest) == (TPI_ARMED | TPI_WOKEN) &&
+      bell_is_ours(host))
     tpi_bell_hush(&host->bell);
 }
 

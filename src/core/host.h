@@ -39,7 +39,7 @@ typedef struct tpi_Host {
   tpi_Inbox told;      /* waiters of it that were told (tpi_Parker) */
   tpi_Inbox unread;    /* failed futures that nobody looked at */
   tpi_Bell bell;
-  int has_bell;        /* the owner's */
+  atomic_uint bell_of; /* 1 + the generation the bell was made in; 0: none */
   int dozes;           /* a worker: sleeps on the word, never has a bell */
   unsigned thrift;     /* the owner's: its next spin is halved that often */
 } tpi_Host;
@@ -75,7 +75,8 @@ void tpi_host_news (tpi_Host *host);
 /* Any thread: wake the owner. */
 void tpi_host_wake (tpi_Host *host);
 
-/* The owner: makes the bell if need be. TP_OK or TP_NOMEM. */
+/* The owner: makes the bell if need be; a child of a fork needs another one.
+   TP_OK or TP_NOMEM. */
 int tpi_host_need_bell (tpi_Host *host);
 /* The owner: were there news since the last drain? Hushes the bell. */
 int tpi_host_drain (tpi_Host *host);

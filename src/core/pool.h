@@ -192,7 +192,5 @@ void tpi_worker_unblock (tpi_Worker *worker);
 void tpi_pools_add (tp_Manager *pool);
 void tpi_pools_remove (tp_Manager *pool);
 
-extern atomic_uint tpi_generation; /* forks since the start */
-
 #pragma GCC visibility pop
 #endif

@@ -11,8 +11,6 @@
 
 enum { DEFAULT_WORKERS = 4, DEFAULT_QUEUE = 40, DEFAULT_SPIN = 1000 };
 
-atomic_uint tpi_generation;
-
 static tpi_Lock lock;
 static tp_Manager *pools; /* guarded by lock */
 static tpi_Lock naming;   /* held while a name is looked up and then taken */
@@ -153,7 +151,6 @@ static void after_fork (void) {
 }
 
 static void in_child (void) {
-  atomic_fetch_add(&tpi_generation, 1);
   pools = NULL; /* the parent's, with threads that are not here */
   tpi_timers_forget();
   tpi_threads_forget();

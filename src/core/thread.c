@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "core/atomic.h"
 #include "core/clock.h"
 #include "core/lock.h"
 #include "core/memory.h"
@@ -16,6 +15,8 @@ typedef struct Start {
   void (*run) (void *);
   void *argument;
 } Start;
+
+atomic_uint tpi_generation;
 
 static atomic_uint alive; /* threads that have not reached their end */
 static tpi_Lock lock;
@@ -89,6 +90,7 @@ int tpi_threads_wait (uint64_t deadline) {
 }
 
 void tpi_threads_forget (void) {
+  atomic_fetch_add(&tpi_generation, 1);
   tpi_put(&alive, 0);
   any_ended = 0;
   tpi_put(&lock.word, 0);

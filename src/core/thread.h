@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "core/atomic.h"
+
 #pragma GCC visibility push(hidden)
 
 /* Runs run(argument) on a new thread. TP_OK, or TP_NOMEM when the system
@@ -20,6 +22,10 @@ int tpi_thread_start (void (*run) (void *), void *argument);
 /* Blocks until none of our threads is alive, or the deadline: true when
    none is. Not to be called from one of them. */
 int tpi_threads_wait (uint64_t deadline);
+
+/* Forks that led to this process. What was made under another number
+   belongs to a parent: its threads, and who rings its bells, are not here. */
+extern atomic_uint tpi_generation;
 
 /* In the child after a fork: there are no threads. */
 void tpi_threads_forget (void);

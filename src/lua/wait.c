@@ -139,12 +139,10 @@ int tpi_l_fd (lua_State *L) {
   tpi_Host *host = S->host;
   if (tpi_host_need_bell(host) != TP_OK)
     return luaL_error(L, "no descriptor left for this process");
-  if (!tpi_peek(&host->listens)) {
-    tpi_put(&host->listens, 1);
-    tpi_host_arm(host);
-    if (tpi_see(&host->news))
-      tpi_host_wake(host);
-  }
+  tpi_put(&host->listens, 1);
+  tpi_host_arm(host);
+  if (tpi_see(&host->news))
+    tpi_host_wake(host);
   lua_pushinteger(L, host->bell.fd);
   return 1;
 }
