@@ -288,6 +288,7 @@ describe("standard error", function ()
       local tidepool = require "tidepool"
       require "testmod"
       tidepool.call("test.fail", "on purpose"):wait()
+      tidepool.default():wait_all() -- the worker has let go of it
       collectgarbage() collectgarbage()
       tidepool.poll()
       io.stderr:write "after\n"

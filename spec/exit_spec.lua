@@ -13,9 +13,9 @@ local function ended(code, result)
   return result
 end
 
-local function host(name, argument)
-  return process.shell(("exec %s/tests/exit/%s %s"):format(paths.build, name,
-    argument or ""))
+local function host(name, argument, environment)
+  return process.shell(("%sexec %s/tests/exit/%s %s"):format(
+    environment or "", paths.build, name, argument or ""))
 end
 
 describe("the end of a script", function ()
@@ -32,7 +32,7 @@ describe("the end of a script", function ()
   end)
 
   it("waits a second for what never returns", function ()
-    local result = ended(0, process.script "never.lua")
+    local result = ended(0, process.leaver "never.lua")
     local took = tonumber(result.out:match "took ([%d.]+)")
     assert.is_true(took >= 1)
     assert.is_true(took < 25)
@@ -40,11 +40,11 @@ describe("the end of a script", function ()
   end)
 
   it("waits as long as exit_grace says", function ()
-    local result = ended(0, process.script("never.lua", 0.05))
+    local result = ended(0, process.leaver("never.lua", 0.05))
     local took = tonumber(result.out:match "took ([%d.]+)")
     assert.is_true(took >= 0.05)
     assert.is_true(took < 25)
-    result = ended(0, process.script("never.lua", 0))
+    result = ended(0, process.leaver("never.lua", 0))
     assert.are.equal("", result.err)
   end)
 
@@ -122,7 +122,7 @@ end)
 
 describe("a host program", function ()
   it("may unmap the module after lua_close", function ()
-    assert.are.equal("closed\n", ended(0, host "host_close").out)
+    assert.are.equal("closed\n", ended(0, host("host_close", nil, process.leaving)).out)
   end)
 
   it("may close a state while its C module runs", function ()
@@ -146,7 +146,8 @@ describe("a host program", function ()
   end)
 
   it("may fork in the middle", function ()
-    local result = ended(0, host("host_fork", "tests/exit/fork.lua"))
+    local result = ended(0, host("host_fork", "tests/exit/fork.lua",
+      process.leaving))
     assert.are.equal("", result.err)
     assert.are.equal("forked\n", result.out)
   end)

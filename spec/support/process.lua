@@ -39,6 +39,11 @@ function process.quote(word)
   return "'" .. word:gsub("'", [['\'']]) .. "'"
 end
 
+-- Some processes leave a thread or the memory of a parent behind, and are
+-- tested for just that: what else the checkers find still counts.
+process.leaving = 'ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" '
+  .. 'TSAN_OPTIONS="$TSAN_OPTIONS:report_thread_leaks=0" '
+
 -- Runs a command of the shell, ended by force after `limit` seconds (which
 -- gives exit status 124 or 137). Answers a table: code, signal, out, err.
 function process.shell(command, limit)
@@ -66,7 +71,19 @@ end
 
 -- Runs a Lua script of tests/exit with the interpreter under test.
 function process.script(name, ...)
-  local words = { "exec", process.interpreter, "tests/exit/" .. name }
+  return process.command("exec", process.interpreter, "tests/exit/" .. name,
+    ...)
+end
+
+-- The same, for a script that leaves a thread behind.
+function process.leaver(name, ...)
+  return process.command(process.leaving .. "exec", process.interpreter,
+    "tests/exit/" .. name, ...)
+end
+
+-- Runs a command of the shell with words to be quoted after the first three.
+function process.command(first, second, third, ...)
+  local words = { first, second, third }
   for _, word in ipairs { ... } do
     words[#words + 1] = process.quote(tostring(word))
   end

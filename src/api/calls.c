@@ -95,7 +95,7 @@ static int prepare (tpi_Task *task, const tp_CallOptions *options,
 /* Undoes `prepare`: the callback of a call that failed is never called. */
 static void unprepare (tpi_Task *task, Then *then) {
   if (task->timer != NULL)
-    tpi_timer_stop(task->timer);
+    tpi_timer_finish(task->timer);
   if (then != NULL && tpi_future_leave(&task->future, &then->waiter)) {
     tpi_future_release(&task->future);
     tpi_free(then);
@@ -118,7 +118,7 @@ static int api_submit (tp_Manager *manager, const char *name,
   Then *then = NULL;
   int rc = TP_UNKNOWN;
   if (function != NULL) {
-    task = tpi_task_new(&tpi_native, function, NULL, 0);
+    task = tpi_task_new(&tpi_native, function, manager, NULL, 0);
     rc = task == NULL ? TP_NOMEM : give_args(task, function, args);
   }
   tpi_api_discard(args);

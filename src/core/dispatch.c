@@ -15,7 +15,7 @@ int tpi_pool_broken (const tp_Manager *pool) {
 
 int tpi_task_orphaned (const tpi_Future *future) {
   const tpi_Task *task = (const tpi_Task *)(const void *)future;
-  return task->pool != NULL && tpi_pool_broken(task->pool);
+  return tpi_pool_broken(task->pool);
 }
 
 /* ---------------------------------------------------------------- */
@@ -121,10 +121,10 @@ static void account_locked (tp_Manager *pool, uint64_t sequence,
 }
 
 /* A function has returned. */
-static void returned_locked (tp_Manager *pool, const tpi_Task *task,
+static void returned_locked (tp_Manager *pool, const tpi_Host *home,
                              tpi_Effects *effects) {
   for (tpi_Barrier *b = pool->barriers; b != NULL; b = b->next) {
-    if (b->home != NULL && b->home == task->future.home)
+    if (b->home != NULL && b->home == home)
       count_down_locked(b, effects);
   }
 }
@@ -141,7 +141,7 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
   tp_Manager *pool = task->pool;
   tpi_Effects effects = {NULL, NULL};
   int queued = 0;
-  if (pool == NULL || tpi_pool_broken(pool))
+  if (tpi_pool_broken(pool))
     return;
   if (task->timer != NULL)
     tpi_timer_stop(task->timer);
@@ -242,8 +242,7 @@ int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
     rc = TP_BROKEN;
   } else {
     task->submitted = tpi_now();
-    task->pool = pool;
-    task->future.patience = pool->spin & 0xffffffu;
+    task->future.patience = pool->spin;
     if (p != NULL && tpi_peek(&pool->slots) >= pool->capacity)
       spin_at_door(pool, p);
     tpi_lock(&pool->lock);
@@ -278,8 +277,7 @@ int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks,
     return TP_BROKEN;
   for (size_t k = 0; k < n; k++) {
     tasks[k]->submitted = now;
-    tasks[k]->pool = pool;
-    tasks[k]->future.patience = pool->spin & 0xffffffu;
+    tasks[k]->future.patience = pool->spin;
   }
   tpi_lock(&pool->lock);
   if (pool->closing)
@@ -322,12 +320,15 @@ static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
   return run->task;
 }
 
-/* What the worker settled last was not accounted yet, to spare the lock. */
+/* What the worker finished last was not accounted yet, to spare the lock. By
+   now it has let go of that task, too. */
 static void account_last_locked (tpi_Worker *worker, tpi_Effects *effects) {
   if (worker->settled != 0) {
     account_locked(worker->pool, worker->settled - 1, effects);
     worker->settled = 0;
   }
+  returned_locked(worker->pool, worker->served, effects);
+  worker->served = NULL;
 }
 
 tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
@@ -338,7 +339,7 @@ tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
   tpi_lock(&pool->lock);
   account_last_locked(worker, &effects);
   run->task = NULL;
-  returned_locked(pool, done, &effects);
+  worker->served = done->future.home;
   if (held)
     free_slot_locked(pool, &effects);
   task = take_locked(worker, run, &effects);
@@ -455,7 +456,7 @@ void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task) {
   tpi_Effects effects = {NULL, NULL};
   tpi_lock(&pool->lock);
   worker->runs = run->outer;
-  returned_locked(pool, task, &effects);
+  returned_locked(pool, task->future.home, &effects);
   free_slot_locked(pool, &effects);
   tpi_pool_unlock(pool, &effects);
 }

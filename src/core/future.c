@@ -175,7 +175,7 @@ int tpi_future_end (tpi_Future *f, tpi_Phase state, tpi_Kind kind,
   int word = lock_unsettled(f);
   if (word < 0)
     return -1;
-  f->kind = (unsigned)kind & 127u;
+  f->kind = (unsigned char)kind;
   f->reason = reason;
   f->literal = literal != 0;
   publish(f, state, (tpi_Phase)(word & TPI_STATE), 1);

@@ -86,9 +86,9 @@ struct tpi_Future {
   tpi_List results;       /* or the message of a failure with no reason */
   char *reason;           /* owned, unless it is a literal */
   tpi_Progress *progress; /* guarded by the lock bit */
-  unsigned patience : 24; /* looks an awaiter may spend before it sleeps */
-  unsigned literal : 1;   /* the reason is not to be freed */
-  unsigned kind : 7;      /* a tpi_Kind */
+  unsigned patience;      /* looks an awaiter may spend before it sleeps */
+  unsigned char literal;  /* the reason is not to be freed */
+  unsigned char kind;     /* a tpi_Kind */
 };
 
 #pragma GCC visibility push(hidden)

@@ -230,6 +230,7 @@ int tpi_pool_returned (tp_Manager *pool, const tpi_Host *home, tpi_Parker *p,
   for (tpi_Worker *w = pool->all; w != NULL; w = w->next) {
     for (tpi_Run *r = w->runs; r != NULL; r = r->outer)
       b.count += r->task != NULL && at_home(r->task, home);
+    b.count += w->served == home;
   }
   return wait_for(pool, &b, deadline);
 }

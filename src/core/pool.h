@@ -68,8 +68,10 @@ struct tpi_Worker {
   tp_Manager *pool;
   tpi_Worker *next;      /* of all; lock */
   tpi_Worker *next_idle; /* lock */
-  tpi_Run *runs;         /* lock */
+  tpi_Run *runs;         /* the innermost; lock */
+  tpi_Run own;           /* the outermost */
   int awake;             /* not idle, nor on its way from there; lock */
+  const tpi_Host *served; /* home of the task it is concluding; lock */
   uint64_t settled;      /* sequence + 1 of a task to be accounted, or 0 */
   unsigned thrift;       /* how often its spin is halved */
   unsigned depth;        /* tasks it runs on top of each other */

@@ -3,13 +3,13 @@
 #include "core/memory.h"
 
 tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
-                        tpi_Host *home, size_t room) {
+                        tp_Manager *pool, tpi_Host *home, size_t room) {
   tpi_Task *task = tpi_alloc(sizeof *task + room);
   if (task == NULL)
     return NULL;
   tpi_future_init(&task->future, &class->future, home, task + 1, room);
   task->item.next = task->item.prev = NULL;
-  task->pool = NULL;
+  task->pool = pool;
   task->sequence = task->submitted = 0;
   task->timer = NULL;
   task->code = code;

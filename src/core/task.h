@@ -40,7 +40,7 @@ enum { TPI_OUTSIDE, TPI_AT_DOOR, TPI_QUEUED, TPI_TAKEN };
 struct tpi_Task {
   tpi_Future future;
   tpi_Item item; /* guarded by the lock of the pool */
-  tp_Manager *pool;
+  tp_Manager *pool; /* not touched once settled */
   uint64_t sequence;  /* how many were admitted before; guarded likewise */
   uint64_t submitted; /* when */
   tpi_Timer *timer;   /* owned; or NULL */
@@ -54,10 +54,11 @@ struct tpi_Task {
 
 #pragma GCC visibility push(hidden)
 
-/* A task with `room` bytes for its arguments and first results, not yet of
-   any pool; NULL when out of memory. Let go of it with tpi_future_release. */
+/* A task for a pool, not yet submitted, with `room` bytes for its arguments
+   and first results; NULL when out of memory. Let go of it with
+   tpi_future_release. */
 tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
-                        tpi_Host *home, size_t room);
+                        tp_Manager *pool, tpi_Host *home, size_t room);
 /* For the destroy of a class. */
 void tpi_task_destroy (tpi_Future *future);
 

@@ -83,10 +83,10 @@ int tpi_threads_wait (uint64_t deadline) {
   unsigned n;
   while ((n = tpi_see(&alive)) != 0) {
     if (!tpi_word_wait(&alive, n, deadline))
-      return 0;
+      break;
   }
   join_ended(NULL);
-  return 1;
+  return n == 0;
 }
 
 void tpi_threads_forget (void) {

@@ -24,6 +24,9 @@ void tpi_timer_free (tpi_Timer *timer);
 /* TP_OK, or TP_NOMEM: not armed. */
 int tpi_timer_start (tpi_Timer *timer);
 void tpi_timer_stop (tpi_Timer *timer);
+/* The same, and waits until it has fired if it is just doing so: for a task
+   that its pool has refused, and so does not keep its pool alive. */
+void tpi_timer_finish (tpi_Timer *timer);
 
 /* At exit: the thread shall end now. */
 void tpi_timers_stop (void);

@@ -64,20 +64,19 @@ static void conclude (tpi_Task *task, int won) {
 }
 
 static void main_loop (tpi_Worker *worker) {
-  tpi_Run run = {NULL, NULL};
+  tpi_Run *run = &worker->own;
   tpi_Task *task = NULL;
-  worker->runs = &run;
   for (;;) {
     tpi_Task *next;
-    if (task == NULL && (task = tpi_pool_seek(worker, &run)) == NULL)
+    if (task == NULL && (task = tpi_pool_seek(worker, run)) == NULL)
       return;
     if (tpi_future_claim(&task->future)) {
       tpi_Outcome outcome = perform(worker, task);
-      next = tpi_pool_turn(worker, &run, task, 1);
+      next = tpi_pool_turn(worker, run, task, 1);
       worker->settled = settle(worker, task, outcome) ? task->sequence + 1 : 0;
       conclude(task, worker->settled != 0);
     } else { /* cancelled: who did that has freed its slot */
-      next = tpi_pool_turn(worker, &run, task, 0);
+      next = tpi_pool_turn(worker, run, task, 0);
     }
     tpi_future_release(&task->future);
     task = next;
@@ -96,6 +95,7 @@ int tpi_worker_start (tp_Manager *pool) {
   if (worker == NULL)
     return TP_NOMEM;
   worker->pool = pool;
+  worker->runs = &worker->own;
   worker->host = tpi_host_new(1);
   if (worker->host == NULL) {
     tpi_free(worker);

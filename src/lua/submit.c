@@ -158,7 +158,7 @@ static tpi_Task *new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
   *handle = NULL;
   lua_pushvalue(L, lua_upvalueindex(TPI_UP_FUTURE));
   lua_setmetatable(L, -2);
-  task = tpi_task_new(&tpi_native, function, S->host,
+  task = tpi_task_new(&tpi_native, function, manager->pool, S->host,
                       room_for(L, first, top));
   if (task == NULL)
     luaL_error(L, "not enough memory");
@@ -208,7 +208,7 @@ static int submit (lua_State *L, tpi_State *S, tpi_Manager *manager,
 /* A task that did not get in must not fire later. */
 static void forget_timer (tpi_Task *task) {
   if (task->timer != NULL)
-    tpi_timer_stop(task->timer);
+    tpi_timer_finish(task->timer);
 }
 
 /* name args... from index 2 on -> ... Future; what submitting answered */
