@@ -14,7 +14,12 @@ for _, pool in ipairs(pools) do -- luacheck: ignore
   assert(s.submitted == s.completed + s.failed + s.cancelled,
     "the numbers do not add up")
 end
-collectgarbage() -- drops promises whose session ended early
+if package.loaded.testmod then
+  for number = 1, 4 do -- promises that the session did not come to settle
+    pcall(package.loaded.testmod.drop, number)
+  end
+end
+collectgarbage()
 collectgarbage()
 assert(tidepool.default():wait_all(60), "tasks that never end")
 for i, future in ipairs(futures) do -- luacheck: ignore
