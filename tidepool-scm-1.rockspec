@@ -31,6 +31,7 @@ build = {
         "src/api/promise.c",
         "src/api/table.c",
         "src/core/bell.c",
+        "src/core/blob.c",
         "src/core/clock.c",
         "src/core/copy.c",
         "src/core/dispatch.c",

@@ -34,7 +34,8 @@ local core = {
   { "functions", "signature pin lock" },
   { "signature", "value" },
   { "copy",      "value map" },
-  { "value",     "memory" },
+  { "value",     "blob" },
+  { "blob",      "lock memory" },
   { "map",       "memory" },
   { "stats",     "atomic" },
   -- the platform

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/blob.h"
 #include "core/clock.h"
 #include "core/functions.h"
 #include "core/pin.h"
@@ -117,6 +118,7 @@ void tpi_pools_leave (tpi_Host *home) {
     tpi_parker_init(&p, NULL, NULL, NULL);
     tpi_pool_returned(pool, home, &p, deadline);
   }
+  tpi_blobs_trim();
 }
 
 /* What has not returned after the grace is left behind: it may go on using
@@ -142,9 +144,11 @@ static void before_fork (void) {
   tpi_lock(&naming);
   tpi_lock(&lock);
   tpi_functions_freeze();
+  tpi_blobs_freeze();
 }
 
 static void after_fork (void) {
+  tpi_blobs_thaw();
   tpi_functions_thaw();
   tpi_unlock(&lock);
   tpi_unlock(&naming);

@@ -35,6 +35,13 @@ void tpi_task_seal (tpi_Task *task) {
   list->blocks = NULL;
 }
 
+size_t tpi_task_weight (const tpi_Task *task) {
+  size_t sum = 0;
+  for (const tpi_Block *b = task->blocks; b != NULL; b = b->next)
+    sum += b->size;
+  return sum;
+}
+
 void tpi_task_drop_args (tpi_Task *task) {
   tpi_List args;
   tpi_list_init(&args, NULL, 0);

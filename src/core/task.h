@@ -64,6 +64,8 @@ void tpi_task_destroy (tpi_Future *future);
 
 /* The arguments are complete. */
 void tpi_task_seal (tpi_Task *task);
+/* Bytes of memory the arguments own outside the task. */
+size_t tpi_task_weight (const tpi_Task *task);
 /* Frees the arguments, or hands them over to results that borrow them. */
 void tpi_task_drop_args (tpi_Task *task);
 

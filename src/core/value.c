@@ -3,7 +3,7 @@
 #include <stdalign.h>
 #include <string.h>
 
-#include "core/atomic.h"
+#include "core/blob.h"
 #include "core/memory.h"
 
 enum { FIRST_PIECE = 512, LAST_PIECE = 64 * 1024 };
@@ -14,25 +14,16 @@ typedef struct Piece {
   alignas(max_align_t) char bytes[];
 } Piece;
 
-/* A long string with owners; its bytes follow. */
-typedef struct Blob {
-  atomic_uint refs;
-  size_t size;
-  char bytes[];
-} Blob;
-
 /* One list's share of a blob. */
 typedef struct Share {
   tpi_Block block;
-  Blob *blob;
+  tpi_Blob *blob;
 } Share;
 
 static void release_piece (tpi_Block *block) { tpi_free(block); }
 
 static void release_share (tpi_Block *block) {
-  Blob *blob = ((Share *)block)->blob;
-  if (tpi_unref(&blob->refs))
-    tpi_free(blob);
+  tpi_blob_release(((Share *)block)->blob);
 }
 
 static void release_reference (tpi_Block *block) {
@@ -172,24 +163,22 @@ static void set_bytes (tp_Value *value, const char *bytes, size_t length,
   value->as.bytes = bytes;
 }
 
-static int share_blob (tpi_List *list, Blob *blob) {
+static int share_blob (tpi_List *list, tpi_Blob *blob) {
   Share *share = tpi_list_room(list, sizeof *share);
   if (share == NULL)
     return TP_NOMEM;
   share->blob = blob;
-  own(list, &share->block, blob->size, release_share);
+  own(list, &share->block, blob->room, release_share);
   return TP_OK;
 }
 
 static char *new_blob (tpi_List *list, size_t length) {
-  Blob *blob = tpi_alloc(sizeof *blob + length + 1);
+  tpi_Blob *blob = tpi_blob_new(length);
   if (blob == NULL)
     return NULL;
-  blob->size = length;
-  tpi_poke(&blob->refs, 1);
   if (share_blob(list, blob) == TP_OK)
     return blob->bytes;
-  tpi_free(blob);
+  tpi_blob_release(blob);
   return NULL;
 }
 
@@ -289,8 +278,8 @@ int tpi_list_share (tpi_List *list, tp_Value *value, const tp_Value *other) {
     case TP_TBYTES:
       bytes = tp_bytesof(other, &length);
       if (other->tag & TPI_BLOB) {
-        Blob *blob = (Blob *)(void *)((char *)(uintptr_t)bytes -
-                                      offsetof(Blob, bytes));
+        tpi_Blob *blob = (tpi_Blob *)(void *)((char *)(uintptr_t)bytes -
+                                              offsetof(tpi_Blob, bytes));
         if (share_blob(list, blob) != TP_OK)
           return TP_NOMEM;
         tpi_ref(&blob->refs);

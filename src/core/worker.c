@@ -35,10 +35,11 @@ static int settle (tpi_Worker *worker, tpi_Task *task, tpi_Outcome outcome) {
   return won;
 }
 
-static void tell_collector (tpi_Future *f) {
+/* What the arguments weighed was told when they were sent. */
+static void tell_collector (tpi_Future *f, size_t told) {
   size_t weight = tpi_list_weight(&f->results);
-  if (f->home != NULL && weight >= TPI_LONG)
-    tpi_count(&f->home->owed, weight);
+  if (f->home != NULL && weight >= told + TPI_LONG)
+    tpi_count(&f->home->owed, weight - told);
 }
 
 /* Runs a claimed task up to, but without, settling it. */
@@ -46,11 +47,12 @@ static tpi_Outcome perform (tpi_Worker *worker, tpi_Task *task) {
   const tpi_TaskClass *class =
       (const tpi_TaskClass *)(const void *)task->future.class;
   uint64_t start = tpi_now();
+  size_t told = tpi_task_weight(task);
   tpi_Outcome outcome;
   tpi_histogram_add(&worker->waits, start - task->submitted);
   outcome = class->run(task, worker);
   tpi_task_drop_args(task);
-  tell_collector(&task->future);
+  tell_collector(&task->future, told);
   tpi_histogram_add(&worker->takes, tpi_now() - start);
   return outcome;
 }

@@ -5,7 +5,7 @@
 #include "core/pools.h"
 #include "lua/binding.h"
 
-enum { IDS = 1024, OWED = 64 * 1024 };
+enum { IDS = 1024, OWED = 4 * 1024 * 1024 };
 
 static const char key; /* its address is ours in every registry */
 

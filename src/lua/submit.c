@@ -178,9 +178,7 @@ static tpi_Task *new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
 
 /* Large arguments are memory that only we know of. */
 static void tell_collector (tpi_State *S, const tpi_Task *task) {
-  size_t weight = 0;
-  for (const tpi_Block *b = task->blocks; b != NULL; b = b->next)
-    weight += b->size;
+  size_t weight = tpi_task_weight(task);
   if (weight >= TPI_LONG)
     tpi_count(&S->host->owed, weight);
 }

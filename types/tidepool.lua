@@ -1,0 +1,215 @@
+---@meta tidepool
+-- Annotations for the Lua language server. Nothing loads this file.
+
+---@alias tidepool.Kind
+---| "error" # the function failed
+---| "cancelled"
+---| "timeout"
+---| "closed" # the manager was shut down
+---| "broken" # a dropped promise, or a manager from before a fork
+---| "full"
+---| "transfer"
+
+---@alias tidepool.State
+---| "pending"
+---| "running"
+---| "suspended"
+---| "completed"
+---| "failed"
+---| "cancelled"
+
+---@alias tidepool.Priority "high"|"normal"|"low"
+
+---@class tidepool.Error
+---@field kind tidepool.Kind
+---@field message string
+---@field value any what the task raised, or the reason of a cancel
+---@field name? string of the function
+---@field id? integer of the future
+
+---@class tidepool.Options
+---@field workers? integer threads, 1 to 1024 (4)
+---@field queue? integer tasks that may wait, 1 to 2^20 (workers * 10)
+---@field name? string for tidepool.attach
+---@field full? "wait"|"fail" what call does when the queue is full ("wait")
+---@field spin? integer looks before sleeping, 0 to 1000000 (1000)
+
+---@class tidepool.CallOptions
+---@field timeout? number seconds a call may take; 0 for no limit
+---@field priority? tidepool.Priority
+---@field full? "wait"|"fail"
+
+---@class tidepool.ShutdownOptions
+---@field drain? boolean run what is queued (true)
+---@field timeout? number seconds
+
+---@class tidepool.FunctionInfo
+---@field name string
+---@field signature? string
+
+---@class tidepool.Quantiles
+---@field p50 number seconds
+---@field p90 number
+---@field p99 number
+---@field max number
+
+---@class tidepool.Stats
+---@field workers integer
+---@field queued { high: integer, normal: integer, low: integer, total: integer }
+---@field running integer
+---@field suspended integer
+---@field stopping integer
+---@field submitted integer
+---@field completed integer
+---@field failed integer
+---@field cancelled integer
+---@field wait tidepool.Quantiles
+---@field run tidepool.Quantiles
+
+---@class tidepool.Future
+local Future = {}
+
+---Blocks until it has settled; the results, or raises its Error.
+---@param timeout? number seconds; 0 polls
+---@return any ...
+function Future:await(timeout) end
+
+---@param timeout? number seconds
+---@return boolean ok
+---@return any ... results, or the Error
+function Future:pawait(timeout) end
+
+---@param timeout? number seconds
+---@return boolean settled
+function Future:wait(timeout) end
+
+---The results of a settled future; raises "future not ready" before.
+---@return any ...
+function Future:get() end
+
+---@return boolean
+function Future:is_ready() end
+
+---@return tidepool.State
+function Future:state() end
+
+---@return integer
+function Future:id() end
+
+---@param reason? string
+---@return boolean settled did this call settle it?
+function Future:cancel(reason) end
+
+---Frees the result now; later reads raise.
+function Future:cleanup() end
+
+---@return number fraction 0 to 1
+---@return string? note
+function Future:progress() end
+
+---@return integer descriptor
+function Future:pollfd() end
+
+---@return "r"
+function Future:events() end
+
+---@return 0|nil
+function Future:timeout() end
+
+---@return integer descriptor
+function Future:getfd() end
+
+---@return boolean
+function Future:dirty() end
+
+---@class tidepool.AsyncManager
+local AsyncManager = {}
+
+---Blocks only while the queue is full.
+---@param name string of a registered function
+---@param ... any
+---@return tidepool.Future
+function AsyncManager:call(name, ...) end
+
+---@param name string
+---@param ... any
+---@return tidepool.Future?
+---@return "full"?
+function AsyncManager:try_call(name, ...) end
+
+---@param name string
+---@param list any[][] tables of arguments
+---@return tidepool.Future[]
+function AsyncManager:call_many(name, list) end
+
+---@param options tidepool.CallOptions
+---@return tidepool.AsyncManager view of the same pool
+function AsyncManager:with(options) end
+
+---@param timeout? number seconds
+---@return boolean settled
+function AsyncManager:wait_all(timeout) end
+
+---@param options? tidepool.ShutdownOptions
+---@return boolean stopped
+function AsyncManager:shutdown(options) end
+
+---@return tidepool.Stats
+function AsyncManager:stats() end
+
+---@return string?
+function AsyncManager:name() end
+
+---@return tidepool.FunctionInfo[]
+function AsyncManager:functions() end
+
+---@class tidepool
+---@field _VERSION string
+---@field api lightuserdata the table of the C API
+local tidepool = {}
+
+tidepool.AsyncManager = {}
+
+---@param options? tidepool.Options
+---@return tidepool.AsyncManager
+function tidepool.AsyncManager.new(options) end
+
+---@return tidepool.AsyncManager
+function tidepool.default() end
+
+---@param name string
+---@param ... any
+---@return tidepool.Future
+function tidepool.call(name, ...) end
+
+---@param name string
+---@return tidepool.AsyncManager
+function tidepool.attach(name) end
+
+---@return tidepool.FunctionInfo[]
+function tidepool.functions() end
+
+---@param timeout? number seconds (0)
+---@return boolean news has a future of this Lua state settled?
+function tidepool.poll(timeout) end
+
+---@return integer descriptor
+function tidepool.fd() end
+
+---@param f? fun(err: tidepool.Error)
+---@return fun(err: tidepool.Error)? before
+function tidepool.on_unhandled(f) end
+
+---@param seconds? number
+---@return number before
+function tidepool.exit_grace(seconds) end
+
+---@param x any
+---@return boolean
+function tidepool.is_future(x) end
+
+---@return string? path of tidepool.h
+---@return string? message
+function tidepool.header() end
+
+return tidepool
