@@ -52,12 +52,23 @@ static void pop_idle_locked (tp_Manager *pool, tpi_Effects *effects) {
   effects->wake = worker;
 }
 
+static void seek_no_more_locked (tpi_Worker *worker) {
+  for (int i = 0; i < TPI_SEEKERS; i++) {
+    if (worker->pool->seekers[i] == worker)
+      worker->pool->seekers[i] = NULL;
+  }
+}
+
 /* There is work: is somebody coming for it? */
 void tpi_pool_wake_locked (tp_Manager *pool, tpi_Effects *effects) {
-  if (pool->seeker == NULL && pool->idle != NULL) {
-    pool->seeker = pool->idle;
-    pop_idle_locked(pool, effects);
+  if (pool->idle == NULL)
+    return;
+  for (int i = 0; i < TPI_SEEKERS; i++) {
+    if (pool->seekers[i] != NULL)
+      return;
   }
+  pool->seekers[0] = pool->idle;
+  pop_idle_locked(pool, effects);
 }
 
 void tpi_pool_wake_all_locked (tp_Manager *pool, tpi_Effects *effects) {
@@ -313,8 +324,7 @@ static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
   run->task = task_of(item);
   run->task->place = TPI_TAKEN;
   tpi_store(&pool->waiting, pool->queue.count);
-  if (pool->seeker == worker)
-    pool->seeker = NULL;
+  seek_no_more_locked(worker);
   if (pool->queue.count > 0)
     tpi_pool_wake_locked(pool, effects);
   return run->task;
@@ -375,10 +385,14 @@ static int seeks_locked (tpi_Worker *worker, int spun) {
   tp_Manager *pool = worker->pool;
   if (spun || pool->spin == 0)
     return 0;
-  if (pool->seeker != NULL && pool->seeker != worker && pool->seeker->awake)
-    return 0;
-  pool->seeker = worker;
-  return 1;
+  seek_no_more_locked(worker);
+  for (int i = 0; i < TPI_SEEKERS; i++) {
+    if (pool->seekers[i] == NULL || !pool->seekers[i]->awake) {
+      pool->seekers[i] = worker;
+      return 1;
+    }
+  }
+  return 0;
 }
 
 /* The last that a worker does to its pool. */
@@ -413,8 +427,7 @@ tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
     task = take_locked(worker, run, &effects);
     seeks = task == NULL && seeks_locked(worker, spun);
     if (task == NULL && !seeks) {
-      if (pool->seeker == worker)
-        pool->seeker = NULL;
+      seek_no_more_locked(worker);
       leaves = may_leave_locked(pool);
       if (leaves) {
         leave_locked(worker, &effects);
