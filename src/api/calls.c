@@ -86,7 +86,7 @@ static int prepare (tpi_Task *task, const tp_CallOptions *options,
   }
   if (options->timeout > 0) {
     task->timer = tpi_timer_new(&task->future, options->timeout);
-    if (task->timer == NULL || tpi_timer_start(task->timer) != TP_OK)
+    if (task->timer == NULL)
       return TP_NOMEM;
   }
   return TP_OK;
@@ -94,8 +94,6 @@ static int prepare (tpi_Task *task, const tp_CallOptions *options,
 
 /* Undoes `prepare`: the callback of a call that failed is never called. */
 static void unprepare (tpi_Task *task, Then *then) {
-  if (task->timer != NULL)
-    tpi_timer_finish(task->timer);
   if (then != NULL && tpi_future_leave(&task->future, &then->waiter)) {
     tpi_future_release(&task->future);
     tpi_free(then);
@@ -120,6 +118,8 @@ static int api_submit (tp_Manager *manager, const char *name,
   if (function != NULL) {
     task = tpi_task_new(&tpi_native, function, manager, NULL, 0);
     rc = task == NULL ? TP_NOMEM : give_args(task, function, args);
+    if (task != NULL)
+      task->future.id = tpi_future_ids(1);
   }
   tpi_api_discard(args);
   if (rc == TP_OK) {

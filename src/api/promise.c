@@ -16,6 +16,7 @@ tp_Promise *tpi_promise_new (tpi_Host *home) {
   if (promise == NULL)
     return NULL;
   tpi_future_init(&promise->future, &promised, home, NULL, 0);
+  promise->future.id = tpi_future_ids(1);
   tpi_poke(&promise->writers, 1);
   return promise;
 }

@@ -15,7 +15,7 @@ int tpi_pool_broken (const tp_Manager *pool) {
 
 int tpi_task_orphaned (const tpi_Future *future) {
   const tpi_Task *task = (const tpi_Task *)(const void *)future;
-  return tpi_pool_broken(task->pool);
+  return task->generation != tpi_see(&tpi_generation);
 }
 
 /* ---------------------------------------------------------------- */
@@ -152,25 +152,14 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
   tp_Manager *pool = task->pool;
   tpi_Effects effects = {NULL, NULL};
   int queued = 0;
-  if (tpi_pool_broken(pool))
+  if (tpi_task_orphaned(future))
     return;
   if (task->timer != NULL)
     tpi_timer_stop(task->timer);
   tpi_lock(&pool->lock);
-  if (task->place != TPI_OUTSIDE)
+  if (task->place > TPI_AT_DOOR)
     count_withdrawn_locked(pool, future);
-  if (task->place == TPI_AT_DOOR) {
-    tpi_Admission **a = &pool->door;
-    while ((*a)->task != task)
-      a = &(*a)->next;
-    (*a)->outcome = TP_OK; /* the caller gets a future that has settled */
-    tpi_waiter_add(&effects.due, &(*a)->parker->waiter);
-    *a = (*a)->next;
-    if (*a == NULL)
-      pool->door_end = a;
-    task->place = TPI_OUTSIDE;
-    pool->submitted++;
-  } else if (task->place != TPI_OUTSIDE) {
+  if (task->place > TPI_AT_DOOR) {
     account_locked(pool, task->sequence, &effects);
     if (was == TPI_PENDING) {
       queued = tpi_queue_remove(&pool->queue, &task->item,
@@ -223,11 +212,11 @@ static int wait_at_door (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
   *pool->door_end = &admission;
   pool->door_end = &admission.next;
   tpi_pool_unlock(pool, &effects);
-  answer = tpi_park(p, TPI_NEVER);
+  answer = tpi_park(p, tpi_timer_deadline(task->timer));
   if (answer == TPI_RUNG)
     return admission.outcome;
   tpi_lock(&pool->lock);
-  if (task->place != TPI_AT_DOOR) { /* admitted, refused or settled */
+  if (task->place != TPI_AT_DOOR) { /* admitted or refused meanwhile */
     tpi_pool_unlock(pool, &effects);
     tpi_park_told(p);
     return admission.outcome;
@@ -241,39 +230,65 @@ static int wait_at_door (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
     }
   }
   task->place = TPI_OUTSIDE;
+  if (answer == TPI_LATE) { /* its time was over before it came in */
+    pool->submitted++;
+    pool->failed++;
+  }
   tpi_pool_unlock(pool, &effects);
   tpi_park_left(p);
-  return TP_CANCELLED;
+  if (answer == TPI_LATE)
+    tpi_timer_fire(task->timer);
+  return answer == TPI_LATE ? TP_OK : TP_CANCELLED;
+}
+
+/* From now on its time runs out by itself; the caller retains the task. If it
+   settled before the timer was armed, nobody has stopped that. */
+static void arm (tpi_Task *task) {
+  if (task->timer == NULL || tpi_future_settled(&task->future))
+    return;
+  if (tpi_timer_start(task->timer) != TP_OK)
+    tpi_future_end(&task->future, TPI_FAILED, TPI_ERROR,
+                   (char *)(uintptr_t) "no memory or thread for its timeout",
+                   1);
+  else if (tpi_future_settled(&task->future))
+    tpi_timer_stop(task->timer);
+}
+
+/* The lock is held, and is released. */
+static int enter_or_wait (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
+  tpi_Effects effects = {NULL, NULL};
+  int rc = TP_OK;
+  if (pool->closing) {
+    rc = TP_CLOSED;
+  } else if (may_enter_locked(pool)) {
+    enter_locked(pool, task);
+    tpi_pool_wake_locked(pool, &effects);
+  } else if (p == NULL) {
+    rc = TP_FULL;
+  } else {
+    return wait_at_door(pool, task, p);
+  }
+  tpi_pool_unlock(pool, &effects);
+  if (p != NULL)
+    tpi_park_left(p);
+  return rc;
 }
 
 int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
-  tpi_Effects effects = {NULL, NULL};
-  int rc = TP_OK;
+  int rc;
   if (tpi_pool_broken(pool)) {
-    rc = TP_BROKEN;
-  } else {
-    task->submitted = tpi_now();
-    task->future.patience = pool->spin;
-    if (p != NULL && tpi_peek(&pool->slots) >= pool->capacity)
-      spin_at_door(pool, p);
-    tpi_lock(&pool->lock);
-    if (pool->closing) {
-      rc = TP_CLOSED;
-    } else if (tpi_future_settled(&task->future)) {
-      pool->submitted++; /* its time was over before it came in */
-      count_withdrawn_locked(pool, &task->future);
-    } else if (may_enter_locked(pool)) {
-      enter_locked(pool, task);
-      tpi_pool_wake_locked(pool, &effects);
-    } else if (p == NULL) {
-      rc = TP_FULL;
-    } else {
-      return wait_at_door(pool, task, p);
-    }
-    tpi_pool_unlock(pool, &effects);
+    if (p != NULL)
+      tpi_park_left(p);
+    return TP_BROKEN;
   }
-  if (p != NULL)
-    tpi_park_left(p);
+  task->submitted = tpi_now();
+  task->future.patience = pool->spin;
+  if (p != NULL && tpi_peek(&pool->slots) >= pool->capacity)
+    spin_at_door(pool, p);
+  tpi_lock(&pool->lock);
+  rc = enter_or_wait(pool, task, p);
+  if (rc == TP_OK)
+    arm(task);
   return rc;
 }
 
@@ -294,19 +309,17 @@ int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks,
   if (pool->closing)
     rc = TP_CLOSED;
   for (; rc == TP_OK && i < n; i++) {
-    if (tpi_future_settled(&tasks[i]->future)) {
-      pool->submitted++;
-      count_withdrawn_locked(pool, &tasks[i]->future);
-    } else if (may_enter_locked(pool)) {
-      enter_locked(pool, tasks[i]);
-    } else {
+    if (!may_enter_locked(pool)) {
       rc = TP_FULL;
       break;
     }
+    enter_locked(pool, tasks[i]);
   }
   if (i > 0)
     tpi_pool_wake_locked(pool, &effects);
   tpi_pool_unlock(pool, &effects);
+  for (size_t k = 0; k < i; k++)
+    arm(tasks[k]);
   *count = i;
   return rc;
 }
@@ -330,24 +343,12 @@ static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
   return run->task;
 }
 
-/* What the worker finished last was not accounted yet, to spare the lock. By
-   now it has let go of that task, too. */
-static void account_last_locked (tpi_Worker *worker, tpi_Effects *effects) {
-  if (worker->settled != 0) {
-    account_locked(worker->pool, worker->settled - 1, effects);
-    worker->settled = 0;
-  }
-  returned_locked(worker->pool, worker->served, effects);
-  worker->served = NULL;
-}
-
 tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
                          int held) {
   tp_Manager *pool = worker->pool;
   tpi_Effects effects = {NULL, NULL};
   tpi_Task *task;
   tpi_lock(&pool->lock);
-  account_last_locked(worker, &effects);
   run->task = NULL;
   worker->served = done->future.home;
   if (held)
@@ -423,7 +424,6 @@ tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
     int leaves = 0, seeks;
     tpi_lock(&pool->lock);
     worker->awake = 1;
-    account_last_locked(worker, &effects);
     task = take_locked(worker, run, &effects);
     seeks = task == NULL && seeks_locked(worker, spun);
     if (task == NULL && !seeks) {
@@ -469,14 +469,18 @@ void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task) {
   tpi_Effects effects = {NULL, NULL};
   tpi_lock(&pool->lock);
   worker->runs = run->outer;
-  returned_locked(pool, task->future.home, &effects);
+  worker->served = task->future.home;
   free_slot_locked(pool, &effects);
   tpi_pool_unlock(pool, &effects);
 }
 
-void tpi_pool_account (tpi_Worker *worker, uint64_t sequence) {
+void tpi_pool_account (tpi_Worker *worker, const uint64_t *settled,
+                       const tpi_Host *home) {
   tpi_Effects effects = {NULL, NULL};
   tpi_lock(&worker->pool->lock);
-  account_locked(worker->pool, sequence, &effects);
+  if (settled != NULL)
+    account_locked(worker->pool, *settled, &effects);
+  returned_locked(worker->pool, home, &effects);
+  worker->served = NULL;
   tpi_pool_unlock(worker->pool, &effects);
 }

@@ -15,6 +15,11 @@ const char *tpi_kind_name (tpi_Kind kind) { return kind_names[kind]; }
 
 const char *tpi_phase_name (tpi_Phase state) { return state_names[state]; }
 
+uint64_t tpi_future_ids (unsigned n) {
+  static atomic_ullong next = 1;
+  return tpi_count(&next, n);
+}
+
 void tpi_future_init (tpi_Future *f, const tpi_Class *class, tpi_Host *home,
                       void *buffer, size_t size) {
   f->class = class;
@@ -44,6 +49,27 @@ void tpi_future_fini (tpi_Future *f) {
 void tpi_future_retain (tpi_Future *f) { tpi_ref(&f->refs); }
 
 /*
+** A future may own others through its results, and those yet others, a
+** million deep: they are freed one after the other, not inside each other.
+*/
+static void destroy (tpi_Future *f) {
+  static _Thread_local tpi_Node *doomed;
+  static _Thread_local int busy;
+  f->in.unread.next = doomed;
+  doomed = &f->in.unread;
+  if (busy)
+    return;
+  busy = 1;
+  while (doomed != NULL) {
+    tpi_Node *node = doomed;
+    doomed = node->next;
+    f = (tpi_Future *)(void *)((char *)node - offsetof(tpi_Future, in.unread));
+    f->class->destroy(f);
+  }
+  busy = 0;
+}
+
+/*
 ** A failure that nobody has looked at goes to its home instead of away, if
 ** there is still anybody at home. That is how errors of futures that were
 ** dropped, or whose task outlived them, come to be reported. Closing sets
@@ -59,32 +85,39 @@ void tpi_future_release (tpi_Future *f) {
   home = f->home;
   if ((word & TPI_STATE) != TPI_FAILED || (word & TPI_READ) || home == NULL ||
       tpi_see(&home->closed)) {
-    f->class->destroy(f);
+    destroy(f);
     return;
   }
   tpi_poke(&f->refs, 1); /* the inbox's */
   tpi_host_retain(home); /* the owner may free f at once, and itself */
   tpi_inbox_push(&home->unread, &f->in.unread);
-  if (tpi_see(&home->closed)) {
-    while ((f = tpi_future_unread(home)) != NULL) {
-      tpi_future_read(f);
-      tpi_future_release(f);
-    }
-  }
+  if (tpi_see(&home->closed))
+    tpi_future_forget_unread(home);
   tpi_host_release(home);
 }
 
+static tpi_Future *unread_of (tpi_Node *node) {
+  return node == NULL ? NULL
+                      : (tpi_Future *)(void *)((char *)node -
+                                               offsetof(tpi_Future, in.unread));
+}
+
 tpi_Future *tpi_future_unread (tpi_Host *home) {
-  tpi_Node *first = tpi_inbox_take(&home->unread);
-  tpi_Node *rest;
-  if (first == NULL)
-    return NULL;
-  while ((rest = first->next) != NULL) { /* keep one, put the rest back */
-    first->next = rest->next;
-    tpi_inbox_push(&home->unread, rest);
+  return unread_of(tpi_inbox_take(&home->unread));
+}
+
+tpi_Future *tpi_future_next_unread (tpi_Future *f) {
+  return unread_of(f->in.unread.next);
+}
+
+void tpi_future_forget_unread (tpi_Host *home) {
+  tpi_Future *f = tpi_future_unread(home);
+  while (f != NULL) {
+    tpi_Future *next = tpi_future_next_unread(f);
+    tpi_future_read(f);
+    tpi_future_release(f);
+    f = next;
   }
-  return (tpi_Future *)(void *)((char *)first -
-                                offsetof(tpi_Future, in.unread));
 }
 
 /* ---------------------------------------------------------------- */

@@ -93,6 +93,9 @@ struct tpi_Future {
 
 #pragma GCC visibility push(hidden)
 
+/* n numbers that no other future of the process has; the first of them. */
+uint64_t tpi_future_ids (unsigned n);
+
 void tpi_future_init (tpi_Future *future, const tpi_Class *class,
                       tpi_Host *home, void *buffer, size_t size);
 /* Frees what it owns, not itself: for destroy. */
@@ -135,9 +138,12 @@ tpi_Progress tpi_future_told (tpi_Future *future);
 
 /* The message of a settled failure, zero-terminated, borrowed. */
 const char *tpi_future_message (tpi_Future *future, size_t *length);
-/* The owner of a host: the next failed future that nobody has read, or NULL.
-   The caller owns the reference. */
+/* The owner of a host: the failed futures that nobody has read, first come
+   first; NULL for none. The caller owns a reference to each. */
 tpi_Future *tpi_future_unread (tpi_Host *home);
+tpi_Future *tpi_future_next_unread (tpi_Future *future);
+/* Lets them go, for a host that is closed. */
+void tpi_future_forget_unread (tpi_Host *home);
 /* Somebody has seen the failure. */
 void tpi_future_read (tpi_Future *future);
 const char *tpi_kind_name (tpi_Kind kind);

@@ -76,7 +76,6 @@ struct tpi_Worker {
   tpi_Run own;           /* the outermost */
   int awake;             /* not idle, nor on its way from there; lock */
   const tpi_Host *served; /* home of the task it is concluding; lock */
-  uint64_t settled;      /* sequence + 1 of a task to be accounted, or 0 */
   unsigned thrift;       /* how often its spin is halved */
   unsigned depth;        /* tasks it runs on top of each other */
   atomic_ullong completed, failed; /* it writes, any may read */
@@ -174,8 +173,10 @@ void tpi_pool_take (tpi_Worker *worker, tpi_Run *run, tpi_Task *task);
 /* The worker: it has run that task to its end, on top of another. */
 void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task);
 
-/* The worker: it has settled a task that it ran on top of another. */
-void tpi_pool_account (tpi_Worker *worker, uint64_t sequence);
+/* The worker: it has let go of a task of that home, and has settled the one
+   of that sequence (NULL: somebody else has). */
+void tpi_pool_account (tpi_Worker *worker, const uint64_t *settled,
+                       const tpi_Host *home);
 
 void tpi_pool_unlock (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_wake_locked (tp_Manager *pool, tpi_Effects *effects);

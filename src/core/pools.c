@@ -124,8 +124,12 @@ void tpi_pools_leave (tpi_Host *home) {
 /* What has not returned after the grace is left behind: it may go on using
    what it uses, for nothing of ours is freed. */
 static void at_exit (void) {
+  static atomic_uint done; /* it was put in front more than once */
   uint64_t deadline = tpi_now() + tpi_see(&grace);
   tp_Manager *pool = NULL;
+  if (tpi_swap(&done, tpi_see(&tpi_generation) + 1) ==
+      tpi_see(&tpi_generation) + 1)
+    return;
   while ((pool = next_pool(pool)) != NULL) {
     tpi_pool_close(pool);
     tpi_pool_cancel(pool, NULL, "the program is ending");

@@ -21,7 +21,6 @@ static tpi_Timer **heap; /* from 1, the earliest first; guarded by lock */
 static size_t count, room;
 static int alive, stopping; /* guarded by lock */
 static atomic_uint bell;    /* counts changes that the thread must see */
-static _Atomic(tpi_Timer *) firing;
 
 tpi_Timer *tpi_timer_new (tpi_Future *future, double seconds) {
   tpi_Timer *t = tpi_alloc(sizeof *t);
@@ -129,10 +128,8 @@ static uint64_t turn (int *ended) {
     char message[sizeof first->message];
     memcpy(message, first->message, sizeof message);
     drop_locked(first); /* the timer is its task's again, the future ours */
-    tpi_put(&firing, first);
     tpi_unlock(&lock);
     fire(future, message);
-    tpi_put(&firing, NULL);
     return 0;
   }
   if (first != NULL)
@@ -204,10 +201,13 @@ void tpi_timer_stop (tpi_Timer *timer) {
   tpi_future_release(future);
 }
 
-void tpi_timer_finish (tpi_Timer *timer) {
-  tpi_timer_stop(timer);
-  while (tpi_see(&firing) == timer)
-    tpi_relax();
+uint64_t tpi_timer_deadline (const tpi_Timer *timer) {
+  return timer != NULL ? timer->deadline : TPI_NEVER;
+}
+
+void tpi_timer_fire (tpi_Timer *timer) {
+  tpi_future_retain(timer->future);
+  fire(timer->future, timer->message);
 }
 
 void tpi_timers_stop (void) {
@@ -222,5 +222,4 @@ void tpi_timers_forget (void) {
   heap = NULL; /* what is in there belongs to the parent's tasks */
   count = room = 0;
   alive = stopping = 0;
-  tpi_put(&firing, NULL);
 }

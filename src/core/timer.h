@@ -1,11 +1,11 @@
 /*
 ** timer.h: deadlines of futures, kept by one thread made on need.
 **
-** Any thread. A timer is allocated before the future can settle, and from
-** then on neither its firing nor its stopping allocates. When it fires, the
-** future fails with kind "timeout". An armed timer retains its future; who
-** stops it, or fires it, lets go of that. The thread ends by itself when
-** there has been nothing to wait for in a while.
+** Any thread. When a timer fires, its future fails with kind "timeout". An
+** armed timer retains its future; who stops it, or fires it, lets go of that.
+** The pool arms the timers of tasks that it has let in, so that one that
+** fires for an unsettled task never meets a pool that is gone. The thread
+** ends by itself when there has been nothing to wait for in a while.
 */
 #ifndef TPI_TIMER_H
 #define TPI_TIMER_H
@@ -24,9 +24,10 @@ void tpi_timer_free (tpi_Timer *timer);
 /* TP_OK, or TP_NOMEM: not armed. */
 int tpi_timer_start (tpi_Timer *timer);
 void tpi_timer_stop (tpi_Timer *timer);
-/* The same, and waits until it has fired if it is just doing so: for a task
-   that its pool has refused, and so does not keep its pool alive. */
-void tpi_timer_finish (tpi_Timer *timer);
+/* When it fires, or TPI_NEVER for no timer. */
+uint64_t tpi_timer_deadline (const tpi_Timer *timer);
+/* Fires one that is not armed, on this thread. */
+void tpi_timer_fire (tpi_Timer *timer);
 
 /* At exit: the thread shall end now. */
 void tpi_timers_stop (void);

@@ -57,12 +57,20 @@ static tpi_Outcome perform (tpi_Worker *worker, tpi_Task *task) {
   return outcome;
 }
 
+static void let_go (tpi_Worker *worker, tpi_Task *task, int won) {
+  const tpi_Host *home = task->future.home;
+  uint64_t sequence = task->sequence;
+  tpi_future_release(&task->future);
+  tpi_pool_account(worker, won ? &sequence : NULL, home);
+}
+
 /* Results that came too late go at once. */
-static void conclude (tpi_Task *task, int won) {
+static void conclude (tpi_Worker *worker, tpi_Task *task, int won) {
   if (task->timer != NULL)
     tpi_timer_stop(task->timer);
   if (!won)
     tpi_list_fini(&task->future.results);
+  let_go(worker, task, won);
 }
 
 static void main_loop (tpi_Worker *worker) {
@@ -75,12 +83,11 @@ static void main_loop (tpi_Worker *worker) {
     if (tpi_future_claim(&task->future)) {
       tpi_Outcome outcome = perform(worker, task);
       next = tpi_pool_turn(worker, run, task, 1);
-      worker->settled = settle(worker, task, outcome) ? task->sequence + 1 : 0;
-      conclude(task, worker->settled != 0);
+      conclude(worker, task, settle(worker, task, outcome));
     } else { /* cancelled: who did that has freed its slot */
       next = tpi_pool_turn(worker, run, task, 0);
+      let_go(worker, task, 0);
     }
-    tpi_future_release(&task->future);
     task = next;
   }
 }
@@ -126,7 +133,6 @@ int tpi_worker_help (tpi_Worker *worker, tpi_Task *task) {
   tp_Manager *pool = worker->pool;
   tpi_Run frame = {NULL, NULL};
   tpi_Outcome outcome;
-  int won;
   if (task->pool != pool || worker->depth >= MOST_DEPTH ||
       !tpi_future_claim(&task->future))
     return 0;
@@ -135,11 +141,7 @@ int tpi_worker_help (tpi_Worker *worker, tpi_Task *task) {
   outcome = perform(worker, task);
   worker->depth--;
   tpi_pool_untake(worker, &frame, task);
-  won = settle(worker, task, outcome);
-  if (won)
-    tpi_pool_account(worker, task->sequence);
-  conclude(task, won);
-  tpi_future_release(&task->future);
+  conclude(worker, task, settle(worker, task, outcome));
   return 1;
 }
 

@@ -79,18 +79,19 @@ int tpi_receive (lua_State *L, const tpi_List *list);
 
 /* --- wait.c --- */
 
-/* Blocks until the future has settled (TP_OK), the deadline (TP_TIMEOUT), or
+/* Blocks until the Future at index 1 has settled (TP_OK), the deadline (TP_TIMEOUT), or
    not at all after a fork (TP_BROKEN). Drains. Raises when the program is
    interrupted. */
-int tpi_await (lua_State *L, tpi_State *S, tpi_Future *future,
-               uint64_t deadline);
+int tpi_await (lua_State *L, tpi_State *S, uint64_t deadline);
 /* A parker for one wait of this Lua state. */
 typedef struct tpi_Sleep {
   tpi_Parker parker;
   lua_State *main;
   void (*hook) (lua_State *L, lua_Debug *ar); /* of main, before */
 } tpi_Sleep;
-void tpi_sleep_init (lua_State *L, tpi_State *S, tpi_Sleep *sleep);
+/* Before it: may raise, or run a hook. */
+void tpi_sleep_prepare (lua_State *L, tpi_State *S);
+void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep);
 /* After a wait that was stopped: lets the interrupt happen, if it is one. */
 void tpi_sleep_stopped (lua_State *L, tpi_State *S);
 int tpi_l_poll (lua_State *L); /* blocks up to its timeout */

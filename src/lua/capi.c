@@ -9,19 +9,16 @@ static tp_Promise *lua_promise (lua_State *L) {
   tp_Promise *promise = tpi_promise_new(S->host);
   if (promise == NULL)
     luaL_error(L, "not enough memory");
-  promise->future.id = tpi_state_id(S);
   tpi_future_retain(&promise->future);
   *handle = &promise->future;
   return promise;
 }
 
-/* A future of C code's own gets its number when Lua first sees it. */
 static void lua_pushfuture (lua_State *L, tp_Future *future) {
-  tpi_State *S = tpi_state_find(L);
   tpi_Future *f = (tpi_Future *)(void *)future;
-  tpi_Future **handle = tpi_push_future_handle(L);
-  if (f->id == 0)
-    f->id = tpi_state_id(S);
+  tpi_Future **handle;
+  tpi_state_find(L);
+  handle = tpi_push_future_handle(L);
   tpi_future_retain(f);
   *handle = f;
 }

@@ -105,19 +105,25 @@ static void push_unsettled (lua_State *L, tpi_Future *future, int rc,
   lua_remove(L, -2);
 }
 
-static uint64_t deadline_at (lua_State *L, int index, double *seconds) {
-  *seconds = tpi_opt_seconds(L, index, -1);
-  return *seconds == 0 ? 0 : tpi_deadline(*seconds);
+/* The common head of awaiting: future [timeout]; what tpi_await answered. The
+   turn comes before the look at the future, which it may clean up. */
+static int await_self (lua_State *L, tpi_State **S, tpi_Future **future,
+                       double *seconds) {
+  int rc;
+  *S = tpi_state(L);
+  *seconds = tpi_opt_seconds(L, 2, -1);
+  tpi_check_future(L, *S, 1);
+  tpi_state_turn(L, *S);
+  rc = tpi_await(L, *S, *seconds == 0 ? 0 : tpi_deadline(*seconds));
+  *future = tpi_check_future(L, *S, 1);
+  return rc;
 }
 
 static int await (lua_State *L) {
   tpi_State *S;
-  tpi_Future *future = self(L, &S);
+  tpi_Future *future;
   double seconds;
-  uint64_t deadline = deadline_at(L, 2, &seconds);
-  int rc;
-  tpi_state_turn(L, S);
-  rc = tpi_await(L, S, future, deadline);
+  int rc = await_self(L, &S, &future, &seconds);
   if (rc == TP_OK)
     return answer(L, future);
   push_unsettled(L, future, rc, seconds);
@@ -135,13 +141,10 @@ static int get (lua_State *L) {
 /* Misuse still raises; what a task or a deadline raises is answered. */
 static int pawait (lua_State *L) {
   tpi_State *S;
-  tpi_Future *future = self(L, &S);
+  tpi_Future *future;
   double seconds;
-  uint64_t deadline = deadline_at(L, 2, &seconds);
-  int rc;
-  tpi_state_turn(L, S);
+  int rc = await_self(L, &S, &future, &seconds);
   lua_settop(L, 1);
-  rc = tpi_await(L, S, future, deadline);
   lua_pushboolean(L, rc == TP_OK &&
                          tpi_future_state(future) == TPI_COMPLETED);
   if (lua_toboolean(L, -1))
@@ -155,12 +158,9 @@ static int pawait (lua_State *L) {
 
 static int wait (lua_State *L) {
   tpi_State *S;
-  tpi_Future *future = self(L, &S);
+  tpi_Future *future;
   double seconds;
-  uint64_t deadline = deadline_at(L, 2, &seconds);
-  int rc;
-  tpi_state_turn(L, S);
-  rc = tpi_await(L, S, future, deadline);
+  int rc = await_self(L, &S, &future, &seconds);
   if (rc == TP_BROKEN)
     return tpi_raise_code(L, rc, tpi_name_of(future));
   lua_pushboolean(L, rc == TP_OK);
@@ -230,8 +230,11 @@ static int cleanup (lua_State *L) {
 }
 
 static int collect (lua_State *L) {
-  tpi_Future **handle = lua_touserdata(L, 1);
-  tpi_Future *future = *handle;
+  const tpi_State *S = lua_touserdata(L, lua_upvalueindex(TPI_UP_STATE));
+  tpi_Future **handle = to_handle(L, S, 1);
+  tpi_Future *future = handle != NULL ? *handle : NULL;
+  if (future == NULL)
+    return 0;
   *handle = NULL;
   tpi_future_release(future);
   return 0;

@@ -126,7 +126,8 @@ static int wait_on (lua_State *L, tpi_State *S, tpi_Manager *manager,
   for (;;) {
     tpi_Sleep sleep;
     int answer;
-    tpi_sleep_init(L, S, &sleep);
+    tpi_sleep_prepare(L, S);
+    tpi_sleep_init(S, &sleep);
     answer = waiting(manager->pool, &sleep.parker, deadline);
     if (answer != TPI_STOPPED)
       return answer == TPI_RUNG;
@@ -186,7 +187,7 @@ static int close (lua_State *L) {
 }
 
 static int collect (lua_State *L) {
-  tpi_Manager *manager = lua_touserdata(L, 1);
+  tpi_Manager *manager = luaL_checkudata(L, 1, "tidepool.AsyncManager");
   tp_Manager *pool = manager->pool;
   manager->pool = NULL;
   tpi_pool_release(pool);

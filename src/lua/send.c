@@ -113,6 +113,37 @@ static void send_pair (Sender *s, tpi_Table *table, const Path *path,
   lua_pop(L, 1);
 }
 
+static int is_item (const tp_Value *key, size_t length) {
+  return tp_typeof(key) == TP_TINTEGER && key->as.integer >= 1 &&
+         (uint64_t)key->as.integer <= length;
+}
+
+/* Elements that Lua keeps out of order (built backwards, say) were met as
+   pairs: those that follow the array part join it. */
+static void straighten (Sender *s, tpi_Table *table, int index,
+                        const Path *path, int depth) {
+  lua_State *L = s->L;
+  tp_Value *map = (tp_Value *)(uintptr_t)table->table.map;
+  size_t before = table->table.length, kept = 0;
+  while (lua_rawgeti(L, index, (lua_Integer)table->table.length + 1) !=
+         LUA_TNIL) {
+    tp_Value v = send_value(s, lua_gettop(L), path, depth);
+    need(s, tpi_table_append(s->list, table, v));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  if (table->table.length == before)
+    return;
+  for (size_t i = 0; i < table->table.pairs; i++) {
+    if (!is_item(&map[2 * i], table->table.length)) {
+      map[2 * kept] = map[2 * i];
+      map[2 * kept + 1] = map[2 * i + 1];
+      kept++;
+    }
+  }
+  table->table.pairs = kept;
+}
+
 static tp_Value send_table (Sender *s, int index, const Path *path,
                             int depth) {
   lua_State *L = s->L;
@@ -134,6 +165,8 @@ static tp_Value send_table (Sender *s, int index, const Path *path,
   lua_pushnil(L);
   while (lua_next(L, index))
     send_pair(s, table, path, depth + 1);
+  if (table->table.pairs > 0)
+    straighten(s, table, index, path, depth + 1);
   return value;
 }
 

@@ -9,11 +9,9 @@ enum { IDS = 1024, OWED = 4 * 1024 * 1024 };
 
 static const char key; /* its address is ours in every registry */
 
-static atomic_ullong ids = 1;
-
 uint64_t tpi_state_id (tpi_State *S) {
   if (S->next_id == S->end_id) {
-    S->next_id = tpi_count(&ids, IDS);
+    S->next_id = tpi_future_ids(IDS);
     S->end_id = S->next_id + IDS;
   }
   return S->next_id++;
@@ -63,17 +61,13 @@ void tpi_state_turn (lua_State *L, tpi_State *S) {
 static int close_state (lua_State *L) {
   tpi_State *S = lua_touserdata(L, 1);
   tpi_Host *host = S->host;
-  tpi_Future *future;
   if (host == NULL)
     return 0;
   tpi_pools_leave(host);
   tpi_report_unread(L, S);
   S->host = NULL;
   tpi_put(&host->closed, 1);
-  while ((future = tpi_future_unread(host)) != NULL) {
-    tpi_future_read(future);
-    tpi_future_release(future);
-  }
+  tpi_future_forget_unread(host);
   tpi_host_release(host);
   tpi_map_fini(&S->seen);
   return 0;

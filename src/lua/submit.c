@@ -136,12 +136,13 @@ static size_t room_for (lua_State *L, int first, int top) {
   return room < MOST_ROOM ? room : MOST_ROOM;
 }
 
-static void start_timer (lua_State *L, tpi_Task *task, double timeout) {
+/* Armed by the pool, once the task is in. */
+static void add_timer (lua_State *L, tpi_Task *task, double timeout) {
   if (timeout <= 0)
     return;
   task->timer = tpi_timer_new(&task->future, timeout);
-  if (task->timer == NULL || tpi_timer_start(task->timer) != TP_OK)
-    luaL_error(L, "cannot set the timeout: not enough memory or threads");
+  if (task->timer == NULL)
+    luaL_error(L, "not enough memory");
 }
 
 /*
@@ -193,7 +194,8 @@ static int submit (lua_State *L, tpi_State *S, tpi_Manager *manager,
   int rc = try_submit(manager, task);
   while (rc == TP_FULL && !manager->fails) {
     tpi_Sleep sleep;
-    tpi_sleep_init(L, S, &sleep);
+    tpi_sleep_prepare(L, S);
+    tpi_sleep_init(S, &sleep);
     rc = tpi_pool_submit(manager->pool, task, &sleep.parker);
     if (rc == TP_CANCELLED) {
       tpi_sleep_stopped(L, S);
@@ -203,29 +205,19 @@ static int submit (lua_State *L, tpi_State *S, tpi_Manager *manager,
   return rc;
 }
 
-/* A task that did not get in must not fire later. */
-static void forget_timer (tpi_Task *task) {
-  if (task->timer != NULL)
-    tpi_timer_finish(task->timer);
-}
-
 /* name args... from index 2 on -> ... Future; what submitting answered */
 static int call (lua_State *L, tpi_Manager *manager, int tries,
                  const tpi_Function **function) {
   tpi_State *S = tpi_state(L);
   tpi_Task *task;
-  int rc;
   tpi_state_turn(L, S);
   *function = function_at(L, 2);
   if ((*function)->signature.checked)
     check_args(L, S, *function, 3);
   task = new_task(L, S, manager, *function, 3);
   tell_collector(S, task);
-  start_timer(L, task, manager->timeout);
-  rc = tries ? try_submit(manager, task) : submit(L, S, manager, task);
-  if (rc != TP_OK)
-    forget_timer(task);
-  return rc;
+  add_timer(L, task, manager->timeout);
+  return tries ? try_submit(manager, task) : submit(L, S, manager, task);
 }
 
 int tpi_l_call (lua_State *L) {
@@ -268,21 +260,19 @@ static void unpack_args (lua_State *L, lua_Integer i) {
   lua_remove(L, 6);
 }
 
-/* Submits tasks from..n; answers how many are in when it cannot go on. */
-static size_t submit_all (lua_State *L, tpi_State *S, tpi_Manager *manager,
-                          tpi_Task **tasks, size_t n, int *rc) {
+/* As many at once as enter, then the next one as call does. */
+static int submit_all (lua_State *L, tpi_State *S, tpi_Manager *manager,
+                       tpi_Task **tasks, size_t n) {
   size_t done = 0;
-  *rc = TP_OK;
-  while (done < n && *rc == TP_OK) {
+  int rc = TP_OK;
+  while (done < n && rc == TP_OK) {
     size_t count = n - done;
-    *rc = tpi_pool_submit_many(manager->pool, tasks + done, &count);
+    rc = tpi_pool_submit_many(manager->pool, tasks + done, &count);
     done += count;
-    if (*rc == TP_FULL && !manager->fails) {
-      *rc = submit(L, S, manager, tasks[done]);
-      done += *rc == TP_OK;
-    }
+    if (rc == TP_FULL && !manager->fails)
+      rc = submit(L, S, manager, tasks[done++]);
   }
-  return done;
+  return rc;
 }
 
 /* manager name list; 4: array of tasks, 5: futures; nothing is queued before
@@ -293,7 +283,6 @@ int tpi_l_call_many (lua_State *L) {
   const tpi_Function *function;
   tpi_Task **tasks;
   lua_Integer n;
-  size_t done;
   int rc;
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 3);
@@ -312,10 +301,8 @@ int tpi_l_call_many (lua_State *L) {
     lua_settop(L, 5);
   }
   for (lua_Integer i = 0; i < n; i++)
-    start_timer(L, tasks[i], manager->timeout);
-  done = submit_all(L, S, manager, tasks, (size_t)n, &rc);
-  for (size_t i = done; i < (size_t)n; i++)
-    forget_timer(tasks[i]);
+    add_timer(L, tasks[i], manager->timeout);
+  rc = submit_all(L, S, manager, tasks, (size_t)n);
   return rc == TP_OK ? 1 : tpi_raise_code(L, rc, function->name);
 }
 

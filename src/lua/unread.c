@@ -22,11 +22,12 @@ static int report (lua_State *L) {
 
 /* One at a time, protected: a handler may fail, or call us again. */
 void tpi_report_unread (lua_State *L, tpi_State *S) {
-  tpi_Future *future;
+  tpi_Future *future, *next;
   if (S->reporting || !lua_checkstack(L, 8))
     return;
   S->reporting = 1;
-  while ((future = tpi_future_unread(S->host)) != NULL) {
+  for (future = tpi_future_unread(S->host); future != NULL; future = next) {
+    next = tpi_future_next_unread(future);
     tpi_future_read(future); /* and is told once only, whatever happens */
     lua_pushcfunction(L, report);
     if (S->handler == LUA_NOREF)

@@ -41,18 +41,20 @@ static void let_hook_run (lua_State *L, tpi_State *S) {
 
 static int hooked (void *argument) {
   const tpi_Sleep *sleep = argument;
-  return lua_gethook(sleep->main) != sleep->hook;
+  return lua_gethook(sleep->main) != sleep->hook || pending(sleep->main);
 }
 
-/* The hook of before is noted first, then what may have been set until then
-   runs: from here on a new one is an interrupt. */
-void tpi_sleep_init (lua_State *L, tpi_State *S, tpi_Sleep *sleep) {
+/* What was set until now runs: from here on a new hook is an interrupt. */
+void tpi_sleep_prepare (lua_State *L, tpi_State *S) {
   if (tpi_host_need_bell(S->host) != TP_OK)
     luaL_error(L, "cannot wait: no descriptor left for this process");
-  sleep->main = S->main;
-  sleep->hook = lua_gethook(S->main);
   if (pending(S->main))
     let_hook_run(L, S);
+}
+
+void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep) {
+  sleep->main = S->main;
+  sleep->hook = lua_gethook(S->main);
   tpi_parker_init(&sleep->parker, S->host, hooked, sleep);
 }
 
@@ -63,10 +65,10 @@ void tpi_sleep_stopped (lua_State *L, tpi_State *S) {
 
 /* ---------------------------------------------------------------- */
 
-static int block (lua_State *L, tpi_State *S, tpi_Future *future,
-                  uint64_t deadline) {
-  tpi_Sleep sleep;
-  int answer;
+/* Hooks may run wherever we may be interrupted, and clean the future up: it
+   is looked at anew each time. */
+static int block (lua_State *L, tpi_State *S, uint64_t deadline) {
+  tpi_Future *future = tpi_check_future(L, S, 1);
   if (tpi_future_settled(future))
     return TP_OK;
   if (future->class->orphaned != NULL && future->class->orphaned(future))
@@ -76,7 +78,11 @@ static int block (lua_State *L, tpi_State *S, tpi_Future *future,
   if (tpi_future_spin(future, &S->host->thrift))
     return TP_OK;
   for (;;) {
-    tpi_sleep_init(L, S, &sleep);
+    tpi_Sleep sleep;
+    int answer;
+    tpi_sleep_prepare(L, S);
+    future = tpi_check_future(L, S, 1);
+    tpi_sleep_init(S, &sleep);
     answer = tpi_future_wait(future, &sleep.parker, deadline);
     if (answer != TPI_STOPPED)
       return answer == TPI_RUNG ? TP_OK : TP_TIMEOUT;
@@ -85,9 +91,8 @@ static int block (lua_State *L, tpi_State *S, tpi_Future *future,
 }
 
 /* Who watches the descriptor takes this for a look at what has settled. */
-int tpi_await (lua_State *L, tpi_State *S, tpi_Future *future,
-               uint64_t deadline) {
-  int rc = block(L, S, future, deadline);
+int tpi_await (lua_State *L, tpi_State *S, uint64_t deadline) {
+  int rc = block(L, S, deadline);
   if (tpi_peek(&S->host->listens))
     tpi_host_drain(S->host);
   return rc;
@@ -108,7 +113,8 @@ static void sleep_on_news (lua_State *L, tpi_State *S, uint64_t deadline) {
   unsigned listened = tpi_peek(&host->listens);
   tpi_Sleep sleep;
   int answer;
-  tpi_sleep_init(L, S, &sleep);
+  tpi_sleep_prepare(L, S);
+  tpi_sleep_init(S, &sleep);
   tpi_put(&host->listens, 1);
   answer = tpi_host_sleep(host, 1, deadline, hooked, &sleep);
   tpi_put(&host->listens, listened);
