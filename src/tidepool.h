@@ -514,7 +514,8 @@ static inline int tp_submit (const tp_Api *api, tp_Manager *manager,
   return api->submit(manager, function, args, options, future);
 }
 
-/* Shared ownership. A manager that is retained stays open. */
+/* Shared ownership. A manager that is retained is not closed by collection;
+   a shutdown closes it all the same. */
 static inline void tp_manager_retain (const tp_Api *api, tp_Manager *m) {
   api->manager_retain(m);
 }

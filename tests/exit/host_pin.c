@@ -36,6 +36,7 @@ int main (void) {
   L = host_open();
   host_run(L, "local tidepool = require 'tidepool'\n"
               "local testmod = require 'testmod'\n"
+              "tidepool.exit_grace(30)\n"
               "assert(testmod.entered 'pin' == 1, 'loaded anew')\n"
               "testmod.open 'pin'\n"
               "local pool = tidepool.default()\n"

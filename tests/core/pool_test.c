@@ -1,0 +1,201 @@
+#include "test.h"
+
+#include "api/api.h"
+#include "core/clock.h"
+#include "core/functions.h"
+#include "core/pools.h"
+#include "core/thread.h"
+#include "core/word.h"
+
+static atomic_uint gate, runs;
+
+static int add (tp_Context *ctx) {
+  return tp_pushinteger(ctx, tp_tointeger(ctx, 1) + tp_tointeger(ctx, 2));
+}
+
+static int count (tp_Context *ctx) {
+  (void)ctx;
+  atomic_fetch_add(&runs, 1);
+  return TP_OK;
+}
+
+/* Blocks until the gate is open, whoever cancels. */
+static int wait_gate (tp_Context *ctx) {
+  (void)ctx;
+  while (!tpi_see(&gate))
+    tpi_word_wait(&gate, 0, TPI_NEVER);
+  return TP_OK;
+}
+
+static const tp_Function functions[] = {{"p.add", add, "integer, integer"},
+                                        {"p.count", count, NULL},
+                                        {"p.gate", wait_gate, NULL},
+                                        {NULL, NULL, NULL}};
+
+static tp_Manager *make (unsigned workers, unsigned queue) {
+  tpi_PoolOptions options = {workers, queue, 100, NULL};
+  tp_Manager *pool = NULL;
+  char error[128];
+  tpi_functions_register(functions, functions, error, sizeof error);
+  assert_int_equal(tpi_pool_new(&options, &pool), TP_OK);
+  tpi_put(&gate, 0);
+  tpi_put(&runs, 0);
+  return pool;
+}
+
+static tpi_Task *task (tp_Manager *pool, const char *name, int64_t n) {
+  tpi_Task *t = tpi_task_new(&tpi_native, tpi_functions_find(name), pool,
+                             NULL, 64);
+  assert_non_null(t);
+  tpi_list_push(&t->future.results, tpi_integer(n));
+  tpi_list_push(&t->future.results, tpi_integer(1));
+  tpi_task_seal(t);
+  return t;
+}
+
+static void open_gate (void) {
+  tpi_put(&gate, 1);
+  tpi_word_wake(&gate, 1);
+}
+
+static void finish (tp_Manager *pool) {
+  open_gate();
+  tpi_pool_release(pool);
+  assert_true(tpi_threads_wait(tpi_deadline(60)));
+}
+
+static void await (tpi_Task *t) {
+  tpi_Parker p;
+  tpi_parker_init(&p, NULL, NULL, NULL);
+  assert_int_equal(tpi_future_wait(&t->future, &p, tpi_deadline(60)),
+                   TPI_RUNG);
+}
+
+static void runs_tasks (void **state) {
+  tp_Manager *pool = make(2, 100);
+  tpi_Task *tasks[100];
+  (void)state;
+  for (int i = 0; i < 100; i++) {
+    tasks[i] = task(pool, "p.add", i);
+    assert_int_equal(tpi_pool_submit(pool, tasks[i], NULL), TP_OK);
+  }
+  for (int i = 0; i < 100; i++) {
+    await(tasks[i]);
+    assert_int_equal(tp_integerof(tasks[i]->future.results.items), i + 1);
+    tpi_future_release(&tasks[i]->future);
+  }
+  finish(pool);
+}
+
+static void capacity_is_a_count (void **state) {
+  tp_Manager *pool = make(2, 3);
+  tpi_Task *held[5], *extra = task(pool, "p.count", 0);
+  (void)state;
+  for (int i = 0; i < 5; i++) {
+    held[i] = task(pool, "p.gate", 0);
+    assert_int_equal(tpi_pool_submit(pool, held[i], NULL), TP_OK);
+  }
+  assert_int_equal(tpi_pool_submit(pool, extra, NULL), TP_FULL);
+  assert_true(tpi_future_cancel(&held[4]->future, NULL)); /* frees its slot */
+  assert_int_equal(tpi_pool_submit(pool, extra, NULL), TP_OK);
+  open_gate();
+  await(extra);
+  assert_int_equal(runs, 1);
+  for (int i = 0; i < 5; i++)
+    tpi_future_release(&held[i]->future);
+  tpi_future_release(&extra->future);
+  finish(pool);
+}
+
+static void who_stands_at_the_door_enters_or_is_late (void **state) {
+  tp_Manager *pool = make(1, 1);
+  tpi_Task *held[2], *late = task(pool, "p.count", 0);
+  tpi_Parker p;
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    held[i] = task(pool, "p.gate", 0);
+    assert_int_equal(tpi_pool_submit(pool, held[i], NULL), TP_OK);
+  }
+  late->timer = tpi_timer_new(&late->future, 0.01);
+  tpi_parker_init(&p, NULL, NULL, NULL);
+  assert_int_equal(tpi_pool_submit(pool, late, &p), TP_OK);
+  assert_int_equal(tpi_future_state(&late->future), TPI_FAILED);
+  assert_int_equal(late->future.kind, TPI_KIND_TIMEOUT);
+  assert_int_equal(runs, 0);
+  tpi_future_release(&late->future);
+  for (int i = 0; i < 2; i++)
+    tpi_future_release(&held[i]->future);
+  finish(pool);
+}
+
+static void closing_drains_and_refuses (void **state) {
+  tp_Manager *pool = make(1, 50);
+  tpi_Task *t;
+  tpi_Parker p;
+  tpi_Stats s;
+  (void)state;
+  for (int i = 0; i < 50; i++) {
+    t = task(pool, "p.count", 0);
+    assert_int_equal(tpi_pool_submit(pool, t, NULL), TP_OK);
+    tpi_future_release(&t->future);
+  }
+  tpi_pool_close(pool);
+  t = task(pool, "p.count", 0);
+  assert_int_equal(tpi_pool_submit(pool, t, NULL), TP_CLOSED);
+  tpi_future_release(&t->future);
+  tpi_parker_init(&p, NULL, NULL, NULL);
+  assert_int_equal(tpi_pool_join(pool, &p, tpi_deadline(60)), TPI_RUNG);
+  assert_int_equal(runs, 50);
+  tpi_pool_stats(pool, &s);
+  assert_int_equal(s.submitted, 50);
+  assert_int_equal(s.completed, 50);
+  finish(pool);
+}
+
+static void cancelling_settles_all (void **state) {
+  tp_Manager *pool = make(1, 50);
+  tpi_Task *tasks[40];
+  tpi_Parker p;
+  (void)state;
+  for (int i = 0; i < 40; i++) {
+    tasks[i] = task(pool, i == 0 ? "p.gate" : "p.count", 0);
+    assert_int_equal(tpi_pool_submit(pool, tasks[i], NULL), TP_OK);
+  }
+  while (tpi_future_state(&tasks[0]->future) == TPI_PENDING)
+    tpi_relax();
+  tpi_pool_cancel(pool, NULL, "enough");
+  tpi_parker_init(&p, NULL, NULL, NULL);
+  assert_int_equal(tpi_pool_settle(pool, &p, 0), TPI_RUNG);
+  for (int i = 0; i < 40; i++) {
+    assert_int_equal(tpi_future_state(&tasks[i]->future), TPI_CANCELLED);
+    tpi_future_release(&tasks[i]->future);
+  }
+  assert_int_equal(runs, 0);
+  finish(pool);
+}
+
+static void names_are_found_while_open (void **state) {
+  tpi_PoolOptions options = {1, 1, 0, "pool_test"};
+  tp_Manager *pool, *again;
+  (void)state;
+  assert_int_equal(tpi_pools_new(&options, &pool), TP_OK);
+  assert_int_equal(tpi_pools_new(&options, &again), TP_TAKEN);
+  again = tpi_pools_find("pool_test");
+  assert_ptr_equal(again, pool);
+  tpi_pool_close(pool);
+  assert_null(tpi_pools_find("pool_test"));
+  tpi_pool_release(again);
+  finish(pool);
+}
+
+int main (void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(runs_tasks),
+      cmocka_unit_test(capacity_is_a_count),
+      cmocka_unit_test(who_stands_at_the_door_enters_or_is_late),
+      cmocka_unit_test(closing_drains_and_refuses),
+      cmocka_unit_test(cancelling_settles_all),
+      cmocka_unit_test(names_are_found_while_open),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
