@@ -122,7 +122,8 @@ end)
 
 describe("a host program", function ()
   it("may unmap the module after lua_close", function ()
-    assert.are.equal("closed\n", ended(0, host("host_close", nil, process.leaving)).out)
+    local result = ended(0, host("host_close", nil, process.leaving))
+    assert.are.equal("closed\n", result.out)
   end)
 
   it("may close a state while its C module runs", function ()

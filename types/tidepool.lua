@@ -53,9 +53,15 @@
 ---@field p99 number
 ---@field max number
 
+---@class tidepool.Queued
+---@field high integer
+---@field normal integer
+---@field low integer
+---@field total integer
+
 ---@class tidepool.Stats
 ---@field workers integer
----@field queued { high: integer, normal: integer, low: integer, total: integer }
+---@field queued tidepool.Queued
 ---@field running integer
 ---@field suspended integer
 ---@field stopping integer
