@@ -122,6 +122,7 @@ local function drop(pool, message)
     local future = pool:call("test.fail", message)
     assert.is_true(future:wait(session.limit))
   end
+  assert.is_true(pool:wait_all(session.limit)) -- the worker has let go of it
   collectgarbage()
   collectgarbage()
 end

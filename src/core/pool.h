@@ -23,9 +23,8 @@
 ** workers, the seekers, look for work without having any: each was woken for
 ** that, or has just run out, and spins a bounded while before it sleeps.
 ** Submitting wakes a worker only if nobody seeks; who found a task wakes the
-** next one only if more is queued and nobody seeks. There are two, because
-** with one, each submit that comes while it runs a short task would have to
-** wake somebody: a flood at 4 workers went at half the speed.
+** next one only if more is queued and nobody seeks. There is one
+** for now.
 */
 #ifndef TPI_POOL_H
 #define TPI_POOL_H
@@ -34,7 +33,7 @@
 #include "core/stats.h"
 #include "core/task.h"
 
-enum { TPI_SEEKERS = 2 }; /* at a time, in one pool */
+enum { TPI_SEEKERS = 1 }; /* at a time, in one pool */
 
 typedef struct tpi_PoolOptions {
   unsigned workers;
