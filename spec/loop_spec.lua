@@ -218,6 +218,26 @@ describe("tidepool.fd", function ()
     ]]
     assert.are.equal("0\ttrue\n", result.out, result.err)
   end)
+
+  -- A ring for news that came while the bell was being hushed was hushed as
+  -- well, and no other one rang: a caller at the full queue slept for ever.
+  it("takes no wake-up from a call that waits", function ()
+    for _, spin in ipairs { 0, 1000 } do
+      local result = process.program(([[
+        local tidepool = require "tidepool"
+        require "testmod"
+        tidepool.fd()
+        local pool = tidepool.AsyncManager.new {
+          workers = 2, queue = 1, spin = %d,
+        }
+        for i = 1, %d do
+          pool:call("test.add", i, 1)
+        end
+        assert(pool:wait_all(60))
+      ]]):format(spin, session.check and 20000 or 300000))
+      assert.are.equal(0, result.code, result.err)
+    end
+  end)
 end)
 
 describe("the protocol of cqueues", function ()

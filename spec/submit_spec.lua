@@ -127,6 +127,18 @@ describe("awaiting inside a task", function ()
     assert.are.equal("error: inner", err.message)
   end)
 
+  it("keeps results that outlive the task they came from", function ()
+    local futures = {}
+    for i = 1, 200 do
+      futures[i] = pool:call("test.await", "test.echo",
+        { i, ("x"):rep(i), { i } })
+    end
+    for i, future in ipairs(futures) do
+      local t = future:await(session.limit)
+      assert.are.same({ i, ("x"):rep(i), { i } }, t)
+    end
+  end)
+
   it("blocks no pool of one worker", function ()
     local one = session.pool { workers = 1, queue = 10 }
     assert.are.equal(5, one:call("test.await", "test.await", "test.await",

@@ -94,15 +94,20 @@ int tpi_host_need_bell (tpi_Host *host) {
 }
 
 /*
-** Awake again; but a host that always listens (its descriptor is out) rests
-** armed. Armed and woken means that the bell was rung, or is just about to
-** be: hushing waits for that ring, lest it come late and stay.
+** Awake again. Armed and woken means that the bell was rung, or is just about
+** to be: hushing waits for that ring, lest it come late and stay. Nobody
+** rings meanwhile, for the host is not armed: a ring that were hushed with
+** the one before would be lost, and its word would say for ever that it rang.
+** A host that always listens (its descriptor is out) rests armed, and what
+** woke it in between is rung here.
 */
 static void rest (tpi_Host *host) {
-  unsigned at_rest = tpi_peek(&host->listens) ? TPI_ARMED : TPI_AWAKE;
-  if (tpi_swap(&host->word, at_rest) == (TPI_ARMED | TPI_WOKEN) &&
+  if (tpi_swap(&host->word, TPI_AWAKE) == (TPI_ARMED | TPI_WOKEN) &&
       bell_is_ours(host))
     tpi_bell_hush(&host->bell);
+  if (tpi_peek(&host->listens) && bell_is_ours(host) &&
+      tpi_or(&host->word, TPI_ARMED) == TPI_WOKEN)
+    tpi_bell_ring(&host->bell);
 }
 
 int tpi_host_drain (tpi_Host *host) {
