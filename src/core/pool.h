@@ -33,7 +33,7 @@
 #include "core/stats.h"
 #include "core/task.h"
 
-enum { TPI_SEEKERS = 1 }; /* at a time, in one pool */
+enum { TPI_SEEKERS = 2 }; /* at a time, in one pool */
 
 typedef struct tpi_PoolOptions {
   unsigned workers;
