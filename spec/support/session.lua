@@ -49,10 +49,22 @@ function session.pool(options)
   return pool
 end
 
--- The name of a closed gate that `finish` opens.
+-- Shuts a gate; false when a task still stands in it, which may leave then.
+local function shut(gate)
+  testmod.close(gate)
+  if testmod.entered(gate) == 0 then
+    return true
+  end
+  testmod.open(gate)
+  return false
+end
+
+-- The name of a closed gate that `finish` opens. Each spec file has a session
+-- of its own, but the gates are the process's: one of an earlier file may
+-- stand open.
 function session.gate()
   local name = table.remove(spare)
-  if not name then
+  while not name or not shut(name) do
     serial = serial + 1
     name = ("gate-%d"):format(serial)
   end
@@ -62,17 +74,6 @@ end
 
 -- Waits until `count` tasks have reached the gate.
 session.entered = testmod.wait_entered
-
--- There are only so many gates: shuts one for another test to use, unless a
--- task still stands in it.
-local function recycle(gate)
-  testmod.close(gate)
-  if testmod.entered(gate) == 0 then
-    spare[#spare + 1] = gate
-  else
-    testmod.open(gate)
-  end
-end
 
 -- Runs a chunk in a Lua state and thread of its own; the other arguments are
 -- its "...". join() waits for its end, and answers its results or raises.
@@ -137,7 +138,9 @@ function session.finish()
     end
   end
   for _, gate in ipairs(gates) do
-    recycle(gate)
+    if shut(gate) then -- there are only so many
+      spare[#spare + 1] = gate
+    end
   end
   pools, gates = {}, {}
   testmod.runs(true)

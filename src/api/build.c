@@ -145,13 +145,15 @@ const char *tpi_build_unfinished (const tpi_Context *c) {
 /* ---------------------------------------------------------------- */
 
 static void retain_future (void *p) { tpi_future_retain(p); }
-static void release_future (void *p) { tpi_future_release(p); }
 static void retain_manager (void *p) { tpi_pool_retain(p); }
-static void release_manager (void *p) { tpi_pool_release(p); }
+static void release_manager (void *p, tpi_List *heir) {
+  (void)heir;
+  tpi_pool_release(p);
+}
 
 int tpi_push_future (tpi_List *list, tp_Value *value, tpi_Future *future) {
   return tpi_list_object(list, value, TP_TFUTURE, future, retain_future,
-                         release_future);
+                         tpi_future_let_go);
 }
 
 int tpi_push_manager (tpi_List *list, tp_Value *value, tp_Manager *manager) {

@@ -4,9 +4,13 @@
 #include "api/table.h"
 #include "core/memory.h"
 
-static void destroy (tpi_Future *future) {
-  tpi_future_fini(future);
-  tpi_free(future);
+static void free_shell (tpi_Block *shell, tpi_List *list) {
+  (void)list;
+  tpi_free(tpi_future_of(shell));
+}
+
+static void destroy (tpi_Future *future, tpi_List *heir) {
+  tpi_future_fini(future, heir, free_shell);
 }
 
 static const tpi_Class promised = {NULL, NULL, NULL, NULL, destroy};

@@ -28,11 +28,16 @@ static void destroy (tp_Manager *pool) {
   tpi_free(pool);
 }
 
+/* Of a pool without workers: none is left that counts by itself. */
+static int all_settled_locked (tp_Manager *pool) {
+  return pool->submitted == pool->completed + pool->failed + pool->cancelled;
+}
+
 void tpi_pool_unlock (tp_Manager *pool, tpi_Effects *effects) {
   tpi_Worker *worker = effects->wake;
   tpi_Waiter *due = tpi_waiters_take(&effects->due);
   int dead = pool->handles == 0 && pool->alive == 0 && !pool->dead &&
-             pool->unsettled == 0 && tpi_peek(&pool->slots) == 0;
+             tpi_peek(&pool->slots) == 0 && all_settled_locked(pool);
   pool->dead |= dead;
   tpi_unlock(&pool->lock);
   while (worker != NULL) {
@@ -83,7 +88,6 @@ void tpi_pool_wake_all_locked (tp_Manager *pool, tpi_Effects *effects) {
 static void enqueue_locked (tp_Manager *pool, tpi_Task *task) {
   task->place = TPI_QUEUED;
   task->sequence = pool->submitted++;
-  pool->unsettled++;
   tpi_future_retain(&task->future); /* the queue's, then the worker's */
   tpi_queue_push(&pool->queue, &task->item, (tp_Priority)task->priority);
   tpi_store(&pool->waiting, pool->queue.count);
@@ -116,30 +120,6 @@ void tpi_pool_refuse_locked (tp_Manager *pool, tpi_Effects *effects) {
   }
 }
 
-static void count_down_locked (tpi_Barrier *b, tpi_Effects *effects) {
-  if (b->count > 0 && --b->count == 0)
-    tpi_waiter_add(&effects->due, &b->parker->waiter);
-}
-
-/* A task has settled. */
-static void account_locked (tp_Manager *pool, uint64_t sequence,
-                            tpi_Effects *effects) {
-  pool->unsettled--;
-  for (tpi_Barrier *b = pool->barriers; b != NULL; b = b->next) {
-    if (b->home == NULL && sequence < b->before)
-      count_down_locked(b, effects);
-  }
-}
-
-/* A function has returned. */
-static void returned_locked (tp_Manager *pool, const tpi_Host *home,
-                             tpi_Effects *effects) {
-  for (tpi_Barrier *b = pool->barriers; b != NULL; b = b->next) {
-    if (b->home != NULL && b->home == home)
-      count_down_locked(b, effects);
-  }
-}
-
 static void count_withdrawn_locked (tp_Manager *pool, tpi_Future *future) {
   if (tpi_future_state(future) == TPI_CANCELLED)
     pool->cancelled++;
@@ -157,10 +137,8 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
   if (task->timer != NULL)
     tpi_timer_stop(task->timer);
   tpi_lock(&pool->lock);
-  if (task->place > TPI_AT_DOOR)
-    count_withdrawn_locked(pool, future);
   if (task->place > TPI_AT_DOOR) {
-    account_locked(pool, task->sequence, &effects);
+    count_withdrawn_locked(pool, future);
     if (was == TPI_PENDING) {
       queued = tpi_queue_remove(&pool->queue, &task->item,
                                 (tp_Priority)task->priority);
@@ -168,6 +146,7 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
       tpi_store(&pool->waiting, pool->queue.count);
       free_slot_locked(pool, &effects);
     }
+    tpi_pool_look_locked(pool, &effects);
   }
   tpi_pool_unlock(pool, &effects);
   if (was == TPI_PENDING)
@@ -343,6 +322,29 @@ static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
   return run->task;
 }
 
+/* May it be the one that looks around, and does it want to? Who is on its
+   way but not awake yet gives way. */
+static int seeks_locked (tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
+  if (pool->spin == 0)
+    return 0;
+  seek_no_more_locked(worker);
+  for (int i = 0; i < TPI_SEEKERS; i++) {
+    if (pool->seekers[i] == NULL || !pool->seekers[i]->awake) {
+      pool->seekers[i] = worker;
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* It is done with a task, but for settling it and letting it go. */
+static void conclude_locked (tpi_Worker *worker, const tpi_Task *done) {
+  worker->sequence = done->sequence;
+  worker->home = done->future.home;
+  tpi_store(&worker->concludes, 1);
+}
+
 tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
                          int held) {
   tp_Manager *pool = worker->pool;
@@ -350,10 +352,11 @@ tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
   tpi_Task *task;
   tpi_lock(&pool->lock);
   run->task = NULL;
-  worker->served = done->future.home;
+  conclude_locked(worker, done);
   if (held)
     free_slot_locked(pool, &effects);
   task = take_locked(worker, run, &effects);
+  worker->seeks = task == NULL && seeks_locked(worker);
   tpi_pool_unlock(pool, &effects);
   return task;
 }
@@ -380,22 +383,6 @@ static int may_leave_locked (tp_Manager *pool) {
   return pool->closing || pool->alive - pool->blocked > pool->workers;
 }
 
-/* May it be the one that looks around, and does it want to? Who is on its
-   way but not awake yet gives way. */
-static int seeks_locked (tpi_Worker *worker, int spun) {
-  tp_Manager *pool = worker->pool;
-  if (spun || pool->spin == 0)
-    return 0;
-  seek_no_more_locked(worker);
-  for (int i = 0; i < TPI_SEEKERS; i++) {
-    if (pool->seekers[i] == NULL || !pool->seekers[i]->awake) {
-      pool->seekers[i] = worker;
-      return 1;
-    }
-  }
-  return 0;
-}
-
 /* The last that a worker does to its pool. */
 static void leave_locked (tpi_Worker *worker, tpi_Effects *effects) {
   tp_Manager *pool = worker->pool;
@@ -415,37 +402,38 @@ static void leave_locked (tpi_Worker *worker, tpi_Effects *effects) {
   }
 }
 
+static void sleep_locked (tpi_Worker *worker) {
+  worker->awake = 0;
+  worker->next_idle = worker->pool->idle;
+  worker->pool->idle = worker;
+  tpi_host_arm(worker->host);
+}
+
 tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
   tp_Manager *pool = worker->pool;
-  int spun = 0;
   for (;;) {
     tpi_Effects effects = {NULL, NULL};
     tpi_Task *task;
-    int leaves = 0, seeks;
+    int leaves = 0, spun = worker->seeks;
+    if (spun)
+      spin_for_work(worker);
     tpi_lock(&pool->lock);
     worker->awake = 1;
     task = take_locked(worker, run, &effects);
-    seeks = task == NULL && seeks_locked(worker, spun);
-    if (task == NULL && !seeks) {
+    worker->seeks = task == NULL && !spun && seeks_locked(worker);
+    if (task == NULL && !worker->seeks) {
       seek_no_more_locked(worker);
       leaves = may_leave_locked(pool);
-      if (leaves) {
+      if (leaves)
         leave_locked(worker, &effects);
-      } else {
-        worker->awake = 0;
-        worker->next_idle = pool->idle;
-        pool->idle = worker;
-        tpi_host_arm(worker->host);
-      }
+      else
+        sleep_locked(worker);
     }
     tpi_pool_unlock(pool, &effects);
     if (task != NULL || leaves)
       return task;
-    if (seeks)
-      spin_for_work(worker);
-    else
+    if (!worker->seeks)
       tpi_host_doze(worker->host);
-    spun = seeks;
   }
 }
 
@@ -469,18 +457,20 @@ void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task) {
   tpi_Effects effects = {NULL, NULL};
   tpi_lock(&pool->lock);
   worker->runs = run->outer;
-  worker->served = task->future.home;
+  conclude_locked(worker, task);
   free_slot_locked(pool, &effects);
   tpi_pool_unlock(pool, &effects);
 }
 
-void tpi_pool_account (tpi_Worker *worker, const uint64_t *settled,
-                       const tpi_Host *home) {
+/* Cleared first, then looked: who leaves a barrier does so first and looks
+   at us then, so that one of us sees the other. */
+void tpi_pool_concluded (tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
   tpi_Effects effects = {NULL, NULL};
-  tpi_lock(&worker->pool->lock);
-  if (settled != NULL)
-    account_locked(worker->pool, *settled, &effects);
-  returned_locked(worker->pool, home, &effects);
-  worker->served = NULL;
-  tpi_pool_unlock(worker->pool, &effects);
+  tpi_put(&worker->concludes, 0);
+  if (tpi_see(&pool->barriers) == NULL)
+    return;
+  tpi_lock(&pool->lock);
+  tpi_pool_look_locked(pool, &effects);
+  tpi_pool_unlock(pool, &effects);
 }

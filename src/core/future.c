@@ -38,8 +38,14 @@ void tpi_future_init (tpi_Future *f, const tpi_Class *class, tpi_Host *home,
   f->kind = TPI_ERROR;
 }
 
-void tpi_future_fini (tpi_Future *f) {
-  tpi_list_fini(&f->results);
+/* Blocks may live in the future's own memory, so this goes last. */
+void tpi_future_fini (tpi_Future *f, tpi_List *heir,
+                      void (*release) (tpi_Block *, tpi_List *)) {
+  tpi_Block *blocks = f->results.blocks;
+  f->shell.next = NULL;
+  f->shell.release = release;
+  tpi_list_bequeath(heir, &f->shell);
+  tpi_list_bequeath(heir, blocks);
   if (!f->literal)
     tpi_free(f->reason);
   tpi_free(f->progress);
@@ -49,43 +55,23 @@ void tpi_future_fini (tpi_Future *f) {
 void tpi_future_retain (tpi_Future *f) { tpi_ref(&f->refs); }
 
 /*
-** A future may own others through its results, and those yet others, a
-** million deep: they are freed one after the other, not inside each other.
-*/
-static void destroy (tpi_Future *f) {
-  static _Thread_local tpi_Node *doomed;
-  static _Thread_local int busy;
-  f->in.unread.next = doomed;
-  doomed = &f->in.unread;
-  if (busy)
-    return;
-  busy = 1;
-  while (doomed != NULL) {
-    tpi_Node *node = doomed;
-    doomed = node->next;
-    f = (tpi_Future *)(void *)((char *)node - offsetof(tpi_Future, in.unread));
-    f->class->destroy(f);
-  }
-  busy = 0;
-}
-
-/*
 ** A failure that nobody has looked at goes to its home instead of away, if
 ** there is still anybody at home. That is how errors of futures that were
 ** dropped, or whose task outlived them, come to be reported. Closing sets
 ** `closed` before the last take, so that a push that comes too late for it
 ** is taken by who pushed.
 */
-void tpi_future_release (tpi_Future *f) {
+void tpi_future_let_go (void *future, tpi_List *heir) {
+  tpi_Future *f = future;
   unsigned word;
   tpi_Host *home;
-  if (f == NULL || !tpi_unref(&f->refs))
+  if (!tpi_unref(&f->refs))
     return;
   word = tpi_see(&f->word);
   home = f->home;
   if ((word & TPI_STATE) != TPI_FAILED || (word & TPI_READ) || home == NULL ||
       tpi_see(&home->closed)) {
-    destroy(f);
+    f->class->destroy(f, heir);
     return;
   }
   tpi_poke(&f->refs, 1); /* the inbox's */
@@ -94,6 +80,15 @@ void tpi_future_release (tpi_Future *f) {
   if (tpi_see(&home->closed))
     tpi_future_forget_unread(home);
   tpi_host_release(home);
+}
+
+void tpi_future_release (tpi_Future *f) {
+  tpi_List left;
+  if (f == NULL)
+    return;
+  tpi_list_init(&left, NULL, 0);
+  tpi_future_let_go(f, &left);
+  tpi_list_fini(&left);
 }
 
 static tpi_Future *unread_of (tpi_Node *node) {

@@ -21,6 +21,8 @@
 #ifndef TPI_FUTURE_H
 #define TPI_FUTURE_H
 
+#include <stddef.h>
+
 #include "core/host.h"
 #include "core/value.h"
 
@@ -63,8 +65,8 @@ typedef struct tpi_Class {
   const char *(*name) (const tpi_Future *future);
   /* Was it made before a fork, so that nobody will settle it? */
   int (*orphaned) (const tpi_Future *future);
-  /* The last owner is gone. */
-  void (*destroy) (tpi_Future *future);
+  /* The last owner is gone: bequeaths its blocks (value.h). */
+  void (*destroy) (tpi_Future *future, tpi_List *heir);
 } tpi_Class;
 
 /* What a task said of itself; made when it first does. */
@@ -83,7 +85,10 @@ struct tpi_Future {
     tpi_Node unread;     /* in the inbox of its home, after its last owner */
   } in;
   uint64_t id;
-  tpi_List results;       /* or the message of a failure with no reason */
+  union {
+    tpi_List results; /* or the message of a failure with no reason */
+    tpi_Block shell;  /* after its last owner: the last of its blocks */
+  };
   char *reason;           /* owned, unless it is a literal */
   tpi_Progress *progress; /* guarded by the lock bit */
   unsigned patience;      /* looks an awaiter may spend before it sleeps */
@@ -98,10 +103,14 @@ uint64_t tpi_future_ids (unsigned n);
 
 void tpi_future_init (tpi_Future *future, const tpi_Class *class,
                       tpi_Host *home, void *buffer, size_t size);
-/* Frees what it owns, not itself: for destroy. */
-void tpi_future_fini (tpi_Future *future);
+/* For destroy: frees what it owns, but for its blocks and, as the last of
+   these, itself, which it bequeaths. */
+void tpi_future_fini (tpi_Future *future, tpi_List *heir,
+                      void (*release) (tpi_Block *shell, tpi_List *));
 void tpi_future_retain (tpi_Future *future);
 void tpi_future_release (tpi_Future *future);
+/* The same on behalf of a list that is being freed. */
+void tpi_future_let_go (void *future, tpi_List *heir);
 
 /* pending -> running: did this call do it? */
 int tpi_future_claim (tpi_Future *future);
@@ -153,6 +162,10 @@ const char *tpi_phase_name (tpi_Phase state);
 
 static inline tpi_Phase tpi_future_state (tpi_Future *future) {
   return (tpi_Phase)(tpi_see(&future->word) & TPI_STATE);
+}
+
+static inline tpi_Future *tpi_future_of (tpi_Block *shell) {
+  return (tpi_Future *)(void *)((char *)shell - offsetof(tpi_Future, shell));
 }
 
 static inline int tpi_future_settled (tpi_Future *future) {

@@ -94,7 +94,7 @@ static int at_home (const tpi_Task *task, const tpi_Host *home) {
   return home == NULL || task->future.home == home;
 }
 
-/* Takes the queued tasks of a home out of the queue, chained by item.next. */
+/* Takes the queued tasks of a home out of the queue, chained by item.prev. */
 static tpi_Task *steal (tp_Manager *pool, const tpi_Host *home) {
   tpi_Effects effects = {NULL, NULL};
   tpi_Task *stolen = NULL;
@@ -110,6 +110,7 @@ static tpi_Task *steal (tp_Manager *pool, const tpi_Host *home) {
         task->place = TPI_TAKEN;
         item->prev = stolen != NULL ? &stolen->item : NULL;
         stolen = task;
+        pool->stolen++;
       }
       item = next;
     }
@@ -117,6 +118,15 @@ static tpi_Task *steal (tp_Manager *pool, const tpi_Host *home) {
   tpi_store(&pool->waiting, pool->queue.count);
   tpi_pool_unlock(pool, &effects);
   return stolen;
+}
+
+/* They have been cancelled. */
+static void give_up_stolen (tp_Manager *pool, unsigned stolen) {
+  tpi_Effects effects = {NULL, NULL};
+  tpi_lock(&pool->lock);
+  pool->stolen -= stolen;
+  tpi_pool_look_locked(pool, &effects);
+  tpi_pool_unlock(pool, &effects);
 }
 
 /* A running task of that home that has not settled, retained; or NULL. */
@@ -139,6 +149,7 @@ static tpi_Task *running (tp_Manager *pool, const tpi_Host *home) {
 void tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
                       const char *reason) {
   tpi_Task *task = steal(pool, home);
+  unsigned stolen = 0;
   while (task != NULL) {
     tpi_Item *item = task->item.prev;
     tpi_Task *next = item == NULL
@@ -149,7 +160,9 @@ void tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
     tpi_future_cancel(&task->future, reason);
     tpi_future_release(&task->future);
     task = next;
+    stolen++;
   }
+  give_up_stolen(pool, stolen);
   while ((task = running(pool, home)) != NULL) {
     tpi_future_cancel(&task->future, reason);
     tpi_future_release(&task->future);
@@ -184,30 +197,86 @@ int tpi_pool_join (tp_Manager *pool, tpi_Parker *p, uint64_t deadline) {
   return answer;
 }
 
-/* The lock is held and `b` counts what it waits for; releases the lock. */
+/* Does it wait for this task, which a worker has taken? */
+static int waits_for (const tpi_Barrier *b, tpi_Task *task) {
+  return b->home != NULL ? task->future.home == b->home
+                         : task->sequence < b->before &&
+                               !tpi_future_settled(&task->future);
+}
+
+static int waits_for_worker (const tpi_Barrier *b, tpi_Worker *w) {
+  for (const tpi_Run *r = w->runs; r != NULL; r = r->outer) {
+    if (r->task != NULL && waits_for(b, r->task))
+      return 1;
+  }
+  return tpi_see(&w->concludes) &&
+         (b->home != NULL ? w->home == b->home : w->sequence < b->before);
+}
+
+/* The first in each queue was admitted before all others in it. */
+static int waits_for_queued (const tpi_Barrier *b, const tp_Manager *pool) {
+  if (b->home != NULL)
+    return 0;
+  for (int p = 0; p < TPI_PRIORITIES; p++) {
+    const tpi_Item *first = pool->queue.ends[p].next;
+    if (first != &pool->queue.ends[p] &&
+        ((const tpi_Task *)(const void *)((const char *)first -
+                                          offsetof(tpi_Task, item)))
+                ->sequence < b->before)
+      return 1;
+  }
+  return pool->stolen > 0;
+}
+
+static int waits_locked (const tpi_Barrier *b, tp_Manager *pool) {
+  if (waits_for_queued(b, pool))
+    return 1;
+  for (tpi_Worker *w = pool->all; w != NULL; w = w->next) {
+    if (waits_for_worker(b, w))
+      return 1;
+  }
+  return 0;
+}
+
+void tpi_pool_look_locked (tp_Manager *pool, tpi_Effects *effects) {
+  for (tpi_Barrier *b = tpi_peek(&pool->barriers); b != NULL; b = b->next) {
+    if (!b->told && !waits_locked(b, pool)) {
+      b->told = 1;
+      tpi_waiter_add(&effects->due, &b->parker->waiter);
+    }
+  }
+}
+
+static void remove_locked (tp_Manager *pool, const tpi_Barrier *b) {
+  tpi_Barrier *before = tpi_peek(&pool->barriers);
+  if (before == b) {
+    tpi_put(&pool->barriers, b->next);
+    return;
+  }
+  while (before->next != b)
+    before = before->next;
+  before->next = b->next;
+}
+
+/* The lock is held, and is released. */
 static int wait_for (tp_Manager *pool, tpi_Barrier *b, uint64_t deadline) {
-  int answer, told;
-  if (b->count == 0) {
+  int answer;
+  b->next = tpi_peek(&pool->barriers);
+  tpi_put(&pool->barriers, b); /* before we look: see tpi_pool_concluded */
+  if (!waits_locked(b, pool)) {
+    remove_locked(pool, b);
     tpi_unlock(&pool->lock);
     tpi_park_left(b->parker);
     return TPI_RUNG;
   }
-  b->next = pool->barriers;
-  pool->barriers = b;
   tpi_unlock(&pool->lock);
   answer = tpi_park(b->parker, deadline);
   tpi_lock(&pool->lock);
-  for (tpi_Barrier **each = &pool->barriers;; each = &(*each)->next) {
-    if (*each == b) {
-      *each = b->next;
-      break;
-    }
-  }
-  told = b->count == 0;
+  remove_locked(pool, b);
   tpi_unlock(&pool->lock);
   if (answer == TPI_RUNG)
     return answer;
-  if (told) {
+  if (b->told) {
     tpi_park_told(b->parker);
     return TPI_RUNG;
   }
@@ -216,22 +285,16 @@ static int wait_for (tp_Manager *pool, tpi_Barrier *b, uint64_t deadline) {
 }
 
 int tpi_pool_settle (tp_Manager *pool, tpi_Parker *p, uint64_t deadline) {
-  tpi_Barrier b = {NULL, 0, NULL, 0, p};
+  tpi_Barrier b = {NULL, 0, NULL, p, 0};
   tpi_lock(&pool->lock);
   b.before = pool->submitted;
-  b.count = pool->unsettled;
   return wait_for(pool, &b, deadline);
 }
 
 int tpi_pool_returned (tp_Manager *pool, const tpi_Host *home, tpi_Parker *p,
                        uint64_t deadline) {
-  tpi_Barrier b = {NULL, 0, home, 0, p};
+  tpi_Barrier b = {NULL, 0, home, p, 0};
   tpi_lock(&pool->lock);
-  for (tpi_Worker *w = pool->all; w != NULL; w = w->next) {
-    for (tpi_Run *r = w->runs; r != NULL; r = r->outer)
-      b.count += r->task != NULL && at_home(r->task, home);
-    b.count += w->served == home;
-  }
   return wait_for(pool, &b, deadline);
 }
 

@@ -13,6 +13,11 @@
 ** neither a system call nor a callback: what is to be told or woken is
 ** noted in an Effects and done by tpi_pool_unlock.
 **
+** Nobody counts what is unsettled, for that would take the lock once more for
+** each task. Who waits for tasks to settle or to return leaves a Barrier, and
+** whoever has brought a task to its end looks, if there is one, whether it
+** still has to wait: at the heads of the queue and at the workers.
+**
 ** A task holds a slot from its admission until its function has returned, or
 ** until it is cancelled before that; queued and running tasks are at most
 ** queue + workers. A slot is given back before the future settles, so that
@@ -23,8 +28,7 @@
 ** workers, the seekers, look for work without having any: each was woken for
 ** that, or has just run out, and spins a bounded while before it sleeps.
 ** Submitting wakes a worker only if nobody seeks; who found a task wakes the
-** next one only if more is queued and nobody seeks. There is one
-** for now.
+** next one only if more is queued and nobody seeks.
 */
 #ifndef TPI_POOL_H
 #define TPI_POOL_H
@@ -50,13 +54,14 @@ typedef struct tpi_Admission {
   int outcome;
 } tpi_Admission;
 
-/* Told when `count` tasks have settled, or have returned. */
+/* Told when nothing is left of what it waits for; on the stack of who
+   does. */
 typedef struct tpi_Barrier {
   struct tpi_Barrier *next;
-  uint64_t before;      /* counts settled tasks admitted before this one... */
-  const tpi_Host *home; /* ...or, if not NULL, returned tasks of this home */
-  uint64_t count;
+  uint64_t before;      /* that tasks admitted before this one settle... */
+  const tpi_Host *home; /* ...or, if not NULL, that those of it return */
   tpi_Parker *parker;
+  int told;
 } tpi_Barrier;
 
 /* A task that a worker is running; more than one when it helps. */
@@ -74,7 +79,12 @@ struct tpi_Worker {
   tpi_Run *runs;         /* the innermost; lock */
   tpi_Run own;           /* the outermost */
   int awake;             /* not idle, nor on its way from there; lock */
-  const tpi_Host *served; /* home of the task it is concluding; lock */
+  int seeks;             /* it is one of the seekers */
+  /* The task that it is done with but that has not settled yet, or is not
+     let go: written under the lock, cleared without. */
+  atomic_uint concludes;
+  uint64_t sequence;
+  const tpi_Host *home;
   unsigned thrift;       /* how often its spin is halved */
   unsigned depth;        /* tasks it runs on top of each other */
   atomic_ullong completed, failed; /* it writes, any may read */
@@ -95,9 +105,10 @@ struct tp_Manager {
   int dead;             /* being freed */
   unsigned handles;
   tpi_Admission *door, **door_end;
-  tpi_Barrier *barriers;
+  _Atomic(tpi_Barrier *) barriers; /* changed under the lock */
+  unsigned stolen;      /* tasks out of the queue, about to be cancelled */
   tpi_Waiter *closers;  /* told when the last worker has left */
-  uint64_t submitted, unsettled;
+  uint64_t submitted;
   uint64_t completed, failed, cancelled; /* less what workers count */
   tpi_Histogram waits, takes;            /* of workers that have left */
   /* constant */
@@ -172,14 +183,13 @@ void tpi_pool_take (tpi_Worker *worker, tpi_Run *run, tpi_Task *task);
 /* The worker: it has run that task to its end, on top of another. */
 void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task);
 
-/* The worker: it has let go of a task of that home, and has settled the one
-   of that sequence (NULL: somebody else has). */
-void tpi_pool_account (tpi_Worker *worker, const uint64_t *settled,
-                       const tpi_Host *home);
+/* The worker: the task that it gave back has settled and is let go. */
+void tpi_pool_concluded (tpi_Worker *worker);
 
 void tpi_pool_unlock (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_wake_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_wake_all_locked (tp_Manager *pool, tpi_Effects *effects);
+void tpi_pool_look_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_refuse_locked (tp_Manager *pool, tpi_Effects *effects);
 
 /* --- the worker (worker.c) --- */

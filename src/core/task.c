@@ -56,10 +56,14 @@ void tpi_task_drop_args (tpi_Task *task) {
     tpi_list_fini(&args);
 }
 
-void tpi_task_destroy (tpi_Future *future) {
+static void free_shell (tpi_Block *shell, tpi_List *list) {
+  (void)list;
+  tpi_free(tpi_future_of(shell));
+}
+
+void tpi_task_destroy (tpi_Future *future, tpi_List *heir) {
   tpi_Task *task = tpi_task_of(future);
-  tpi_task_drop_args(task);
+  tpi_future_fini(future, heir, free_shell);
+  tpi_list_bequeath(heir, task->blocks);
   tpi_timer_free(task->timer);
-  tpi_future_fini(future);
-  tpi_free(task);
 }

@@ -61,7 +61,7 @@ struct tpi_Task {
 tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
                         tp_Manager *pool, tpi_Host *home, size_t room);
 /* For the destroy of a class. */
-void tpi_task_destroy (tpi_Future *future);
+void tpi_task_destroy (tpi_Future *future, tpi_List *heir);
 
 /* The arguments are complete. */
 void tpi_task_seal (tpi_Task *task);

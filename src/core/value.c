@@ -20,19 +20,23 @@ typedef struct Share {
   tpi_Blob *blob;
 } Share;
 
-static void release_piece (tpi_Block *block) { tpi_free(block); }
+static void release_piece (tpi_Block *block, tpi_List *list) {
+  (void)list;
+  tpi_free(block);
+}
 
-static void release_share (tpi_Block *block) {
+static void release_share (tpi_Block *block, tpi_List *list) {
+  (void)list;
   tpi_blob_release(((Share *)block)->blob);
 }
 
-static void release_reference (tpi_Block *block) {
+static void release_reference (tpi_Block *block, tpi_List *list) {
   tpi_Reference *r = (tpi_Reference *)block;
-  r->let_go(r->object);
+  r->let_go(r->object, list);
 }
 
 static void own (tpi_List *list, tpi_Block *block, size_t size,
-                 void (*release) (tpi_Block *)) {
+                 void (*release) (tpi_Block *, tpi_List *)) {
   block->size = size;
   block->release = release;
   block->next = list->blocks;
@@ -48,13 +52,22 @@ void tpi_list_init (tpi_List *list, void *buffer, size_t size) {
 /* Shares and references live in pieces, and a piece is always older than
    what lives in it, so going from the newest on is safe. */
 void tpi_list_fini (tpi_List *list) {
-  tpi_Block *block = list->blocks;
-  while (block != NULL) {
-    tpi_Block *next = block->next;
-    block->release(block);
-    block = next;
+  tpi_Block *block;
+  while ((block = list->blocks) != NULL) {
+    list->blocks = block->next;
+    block->release(block, list);
   }
   tpi_list_init(list, NULL, 0);
+}
+
+void tpi_list_bequeath (tpi_List *heir, tpi_Block *blocks) {
+  tpi_Block *last = blocks;
+  if (blocks == NULL)
+    return;
+  while (last->next != NULL)
+    last = last->next;
+  last->next = heir->blocks;
+  heir->blocks = blocks;
 }
 
 size_t tpi_list_weight (const tpi_List *list) {
@@ -201,7 +214,7 @@ char *tpi_list_bytes (tpi_List *list, tp_Value *value, const char *bytes,
 
 int tpi_list_object (tpi_List *list, tp_Value *value, tp_Type type,
                      void *object, void (*retain) (void *),
-                     void (*let_go) (void *)) {
+                     tpi_LetGo *let_go) {
   tpi_Reference *r = tpi_list_room(list, sizeof *r);
   *value = tpi_nil();
   if (r == NULL)

@@ -22,14 +22,16 @@ enum {
   TPI_LONG = 1024     /* bytes from which on a string becomes a blob */
 };
 
+typedef struct tpi_List tpi_List;
+
 /* Something a list lets go of at its end. */
 typedef struct tpi_Block {
   struct tpi_Block *next;
-  void (*release) (struct tpi_Block *);
+  void (*release) (struct tpi_Block *, tpi_List *list);
   size_t size; /* bytes of memory it stands for */
 } tpi_Block;
 
-typedef struct tpi_List {
+struct tpi_List {
   tp_Value *items;
   uint32_t count;
   uint32_t room; /* items fit into `items` */
@@ -37,7 +39,7 @@ typedef struct tpi_List {
   char *spare; /* free memory of the newest piece */
   uint32_t left;
   uint32_t borrows; /* refers to tables of another list */
-} tpi_List;
+};
 
 /* A table, tp_Table being its public face. `shared`: it may be referred to
    more than once, so that readers must keep its identity. It is only ever
@@ -49,12 +51,19 @@ typedef struct tpi_Table {
   size_t pair_room;
 } tpi_Table;
 
-/* A shared object of ours in a list: how to keep it and let it go. */
+/*
+** A shared object of ours in a list: how to keep it and let it go. An object
+** that dies of it bequeaths its own blocks to the list, which is being freed,
+** instead of freeing them itself: futures may own each other a million deep,
+** which no stack is.
+*/
+typedef void tpi_LetGo (void *object, tpi_List *heir);
+
 typedef struct tpi_Reference {
   tpi_Block block;
   void *object;
   void (*retain) (void *object);
-  void (*let_go) (void *object);
+  tpi_LetGo *let_go;
 } tpi_Reference;
 
 #pragma GCC visibility push(hidden)
@@ -66,6 +75,9 @@ void tpi_list_fini (tpi_List *list);
 
 /* Bytes of memory the list owns outside its buffer. */
 size_t tpi_list_weight (const tpi_List *list);
+
+/* Leaves blocks to a list, to be freed next. */
+void tpi_list_bequeath (tpi_List *heir, tpi_Block *blocks);
 
 /* Takes the blocks of `from`, so that values of it may be referred to. */
 void tpi_list_adopt (tpi_List *list, tpi_List *from);
@@ -87,7 +99,7 @@ char *tpi_list_bytes (tpi_List *list, tp_Value *value, const char *bytes,
 /* Makes *value a reference to an object, which it retains. */
 int tpi_list_object (tpi_List *list, tp_Value *value, tp_Type type,
                      void *object, void (*retain) (void *),
-                     void (*let_go) (void *));
+                     tpi_LetGo *let_go);
 
 /* Makes *value an empty table; the sizes are hints. */
 int tpi_list_table (tpi_List *list, tp_Value *value, size_t narray,

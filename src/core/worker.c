@@ -57,11 +57,9 @@ static tpi_Outcome perform (tpi_Worker *worker, tpi_Task *task) {
   return outcome;
 }
 
-static void let_go (tpi_Worker *worker, tpi_Task *task, int won) {
-  const tpi_Host *home = task->future.home;
-  uint64_t sequence = task->sequence;
+static void let_go (tpi_Worker *worker, tpi_Task *task) {
   tpi_future_release(&task->future);
-  tpi_pool_account(worker, won ? &sequence : NULL, home);
+  tpi_pool_concluded(worker);
 }
 
 /* Results that came too late go at once. */
@@ -70,7 +68,7 @@ static void conclude (tpi_Worker *worker, tpi_Task *task, int won) {
     tpi_timer_stop(task->timer);
   if (!won)
     tpi_list_fini(&task->future.results);
-  let_go(worker, task, won);
+  let_go(worker, task);
 }
 
 static void main_loop (tpi_Worker *worker) {
@@ -86,7 +84,7 @@ static void main_loop (tpi_Worker *worker) {
       conclude(worker, task, settle(worker, task, outcome));
     } else { /* cancelled: who did that has freed its slot */
       next = tpi_pool_turn(worker, run, task, 0);
-      let_go(worker, task, 0);
+      let_go(worker, task);
     }
     task = next;
   }

@@ -9,10 +9,14 @@
 
 static atomic_uint destroyed;
 
-static void destroy (tpi_Future *f) {
-  tpi_future_fini(f);
-  free(f);
+static void free_shell (tpi_Block *shell, tpi_List *list) {
+  (void)list;
+  free(tpi_future_of(shell));
   atomic_fetch_add(&destroyed, 1);
+}
+
+static void destroy (tpi_Future *f, tpi_List *heir) {
+  tpi_future_fini(f, heir, free_shell);
 }
 
 static const tpi_Class plain = {NULL, NULL, NULL, NULL, destroy};

@@ -86,8 +86,9 @@ static void keep (void *object) {
   kept++;
 }
 
-static void let_go (void *object) {
+static void let_go (void *object, tpi_List *heir) {
   (void)object;
+  (void)heir;
   kept--;
 }
 
