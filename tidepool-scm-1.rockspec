@@ -60,6 +60,7 @@ build = {
         "src/lua/module.c",
         "src/lua/options.c",
         "src/lua/receive.c",
+        "src/lua/results.c",
         "src/lua/send.c",
         "src/lua/state.c",
         "src/lua/submit.c",

@@ -152,6 +152,32 @@ describe("await", function ()
     end
   end)
 
+  -- Once read, they are Lua's alone, and made anew when they are handed on.
+  it("keeps long strings, however they are read", function ()
+    local pool, long = session.pool(), ("long \0"):rep(50000)
+    local function check(future)
+      local got = table.pack(future:await(session.limit))
+      assert.are.equal(4, got.n)
+      assert.is_true(got[1] == long and got[2] == nil and got[3] == 7
+        and got[4] == long)
+    end
+    local future = pool:call("test.echo", long, nil, 7, long)
+    check(future)
+    pool:wait_all(session.limit)
+    check(future)
+    collectgarbage()
+    check(future)
+    assert.is_true(select(2, future:pawait()) == long)
+    assert.is_true(select(4, future:get()) == long)
+    local same = pool:call("test.echo", future):await(session.limit)
+    check(same)
+    check(future)
+    local outer = pool:call("test.echo", { future }, same)
+    check(outer:await(session.limit)[1])
+    future:cleanup()
+    check(same)
+  end)
+
   it("works under pcall, with its method alone", function ()
     local pool = session.pool()
     local future = pool:call("tidepool.sleep", 0.01)
@@ -233,6 +259,8 @@ describe("pawait", function ()
     assert.are.same({ true, nil, 2, nil, n = 4 }, got)
     assert.are.same({ true, n = 1 },
       table.pack(pool:call("test.echo"):pawait()))
+    got = table.pack(pool:call("test.echo", { 1 }, 2):pawait())
+    assert.are.same({ n = 3, true, { 1 }, 2 }, got)
   end)
 
   it("answers false and the Error", function ()

@@ -11,6 +11,7 @@
 #define TPI_ATOMIC_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 /* sequentially consistent */
 #define tpi_see(p) atomic_load(p)
@@ -33,6 +34,18 @@
 #define tpi_ref(p) ((void)atomic_fetch_add_explicit(p, 1, memory_order_relaxed))
 #define tpi_unref(p) \
   (atomic_fetch_sub_explicit(p, 1, memory_order_acq_rel) == 1)
+
+enum { TPI_LINE = 64 }; /* bytes that travel between processors together */
+
+/* A hint to the processor: we are about to write all of this. */
+static inline void tpi_expect (const void *p, size_t size) {
+#if defined(__GNUC__)
+  for (size_t i = 0; i < size; i += TPI_LINE)
+    __builtin_prefetch((const char *)p + i, 1);
+#else
+  (void)p, (void)size;
+#endif
+}
 
 /* A hint to the processor that this is a spin. */
 static inline void tpi_relax (void) {

@@ -90,7 +90,6 @@ static void enqueue_locked (tp_Manager *pool, tpi_Task *task) {
   task->sequence = pool->submitted++;
   tpi_future_retain(&task->future); /* the queue's, then the worker's */
   tpi_queue_push(&pool->queue, &task->item, (tp_Priority)task->priority);
-  tpi_store(&pool->waiting, pool->queue.count);
 }
 
 static void settle_admission_locked (tp_Manager *pool, tpi_Admission *first,
@@ -110,6 +109,7 @@ static void free_slot_locked (tp_Manager *pool, tpi_Effects *effects) {
   }
   settle_admission_locked(pool, first, TP_OK, effects);
   enqueue_locked(pool, first->task);
+  tpi_poke(&pool->signal, (unsigned)pool->submitted);
   tpi_pool_wake_locked(pool, effects);
 }
 
@@ -143,7 +143,6 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
       queued = tpi_queue_remove(&pool->queue, &task->item,
                                 (tp_Priority)task->priority);
       task->place = TPI_TAKEN;
-      tpi_store(&pool->waiting, pool->queue.count);
       free_slot_locked(pool, &effects);
     }
     tpi_pool_look_locked(pool, &effects);
@@ -236,18 +235,22 @@ static void arm (tpi_Task *task) {
 /* The lock is held, and is released. */
 static int enter_or_wait (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
   tpi_Effects effects = {NULL, NULL};
+  unsigned signal = 0;
   int rc = TP_OK;
   if (pool->closing) {
     rc = TP_CLOSED;
   } else if (may_enter_locked(pool)) {
     enter_locked(pool, task);
     tpi_pool_wake_locked(pool, &effects);
+    signal = (unsigned)pool->submitted;
   } else if (p == NULL) {
     rc = TP_FULL;
   } else {
     return wait_at_door(pool, task, p);
   }
   tpi_pool_unlock(pool, &effects);
+  if (rc == TP_OK)
+    tpi_poke(&pool->signal, signal); /* now who comes finds the lock free */
   if (p != NULL)
     tpi_park_left(p);
   return rc;
@@ -294,8 +297,10 @@ int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks,
     }
     enter_locked(pool, tasks[i]);
   }
-  if (i > 0)
+  if (i > 0) {
     tpi_pool_wake_locked(pool, &effects);
+    tpi_poke(&pool->signal, (unsigned)pool->submitted);
+  }
   tpi_pool_unlock(pool, &effects);
   for (size_t k = 0; k < i; k++)
     arm(tasks[k]);
@@ -314,8 +319,8 @@ static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
   if (item == NULL)
     return NULL;
   run->task = task_of(item);
+  tpi_expect(run->task, sizeof *run->task + TPI_LINE);
   run->task->place = TPI_TAKEN;
-  tpi_store(&pool->waiting, pool->queue.count);
   seek_no_more_locked(worker);
   if (pool->queue.count > 0)
     tpi_pool_wake_locked(pool, effects);
@@ -332,6 +337,7 @@ static int seeks_locked (tpi_Worker *worker) {
   for (int i = 0; i < TPI_SEEKERS; i++) {
     if (pool->seekers[i] == NULL || !pool->seekers[i]->awake) {
       pool->seekers[i] = worker;
+      worker->heard = tpi_peek(&pool->signal);
       return 1;
     }
   }
@@ -366,7 +372,7 @@ static void spin_for_work (tpi_Worker *worker) {
   tp_Manager *pool = worker->pool;
   unsigned looks = pool->spin >> worker->thrift;
   for (unsigned i = 0; i < looks; i++) {
-    if (tpi_peek(&pool->waiting) > 0) {
+    if (tpi_peek(&pool->signal) != worker->heard) {
       if (worker->thrift > 0 && i < looks / 2)
         worker->thrift--;
       return;
@@ -445,7 +451,6 @@ void tpi_pool_take (tpi_Worker *worker, tpi_Run *run, tpi_Task *task) {
                         (tp_Priority)task->priority))
     tpi_future_retain(&task->future); /* another worker drops the queue's */
   task->place = TPI_TAKEN;
-  tpi_store(&pool->waiting, pool->queue.count);
   run->task = task;
   run->outer = worker->runs;
   worker->runs = run;

@@ -115,7 +115,6 @@ static tpi_Task *steal (tp_Manager *pool, const tpi_Host *home) {
       item = next;
     }
   }
-  tpi_store(&pool->waiting, pool->queue.count);
   tpi_pool_unlock(pool, &effects);
   return stolen;
 }

@@ -79,7 +79,8 @@ struct tpi_Worker {
   tpi_Run *runs;         /* the innermost; lock */
   tpi_Run own;           /* the outermost */
   int awake;             /* not idle, nor on its way from there; lock */
-  int seeks;             /* it is one of the seekers */
+  int seeks;             /* it is one of the seekers... */
+  unsigned heard;        /* ...and this was the signal when it became one */
   /* The task that it is done with but that has not settled yet, or is not
      let go: written under the lock, cleared without. */
   atomic_uint concludes;
@@ -91,24 +92,28 @@ struct tpi_Worker {
   tpi_Histogram waits, takes;
 };
 
+/* What every call needs stands together, in two lines of the cache. Seekers
+   watch a line of their own, so as not to disturb those who hold the lock. */
 struct tp_Manager {
   tpi_Lock lock;
-  atomic_uint waiting;  /* tasks queued, for seekers to watch */
   atomic_uint slots;    /* taken; a hint outside the lock */
   unsigned capacity;    /* slots there are */
-  tpi_Queue queue;
+  int closing;          /* takes no more */
+  uint64_t submitted;
+  tpi_Admission *door, **door_end;
   tpi_Worker *idle;     /* the last to fall asleep is the first to wake */
   tpi_Worker *seekers[TPI_SEEKERS]; /* or NULLs */
+  tpi_Queue queue;
+  char apart[TPI_LINE];
+  atomic_uint signal;   /* another number after each task that came in */
+  char from[TPI_LINE];
   tpi_Worker *all;
   unsigned alive, blocked; /* workers; those blocked in an await */
-  int closing;          /* takes no more */
   int dead;             /* being freed */
   unsigned handles;
-  tpi_Admission *door, **door_end;
   _Atomic(tpi_Barrier *) barriers; /* changed under the lock */
   unsigned stolen;      /* tasks out of the queue, about to be cancelled */
   tpi_Waiter *closers;  /* told when the last worker has left */
-  uint64_t submitted;
   uint64_t completed, failed, cancelled; /* less what workers count */
   tpi_Histogram waits, takes;            /* of workers that have left */
   /* constant */

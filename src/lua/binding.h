@@ -56,6 +56,13 @@ tpi_Future *tpi_to_future (lua_State *L, const tpi_State *S, int index);
 /* Raises for anything else. */
 tpi_Future *tpi_check_future (lua_State *L, tpi_State *S, int index);
 
+/* --- results.c --- */
+
+/* Pushes the results of the completed Future at index 1; how many. */
+int tpi_push_results (lua_State *L, tpi_Future *future);
+/* Before the Future at `index` is handed on: its results are all there. */
+void tpi_restore_results (lua_State *L, tpi_Future *future, int index);
+
 /* --- error.c --- */
 
 void tpi_open_error (lua_State *L);
@@ -74,6 +81,9 @@ void tpi_push_failure (lua_State *L, tpi_Future *future, int index);
    when it cannot cross; `what` is what messages call it ("argument 2"). */
 void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,
                const char *what, int number);
+/* Makes *value what stands at `index`, but for tables, functions and objects:
+   TP_OK, TP_NOMEM, or TP_INVALID for those. */
+int tpi_send_plain (lua_State *L, tpi_List *list, tp_Value *value, int index);
 /* Pushes all values of a list; answers how many. */
 int tpi_receive (lua_State *L, const tpi_List *list);
 

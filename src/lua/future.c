@@ -47,49 +47,13 @@ static tpi_Future *self (lua_State *L, tpi_State **S) {
 /* Results                                                           */
 /* ---------------------------------------------------------------- */
 
-static int has_table (const tpi_List *results) {
-  for (uint32_t i = 0; i < results->count; i++) {
-    if (tp_typeof(&results->items[i]) == TP_TTABLE)
-      return 1;
-  }
-  return 0;
-}
-
-/* outcomes list -> results... */
-static int unpack (lua_State *L, int list, int n) {
-  luaL_checkstack(L, n, "too many results");
-  for (int i = 1; i <= n; i++)
-    lua_rawgeti(L, list, i);
-  return n;
-}
-
-/* Tables are made once, so that each await answers the same ones. */
-static int push_kept_results (lua_State *L, const tpi_List *results) {
-  int n = (int)results->count, list;
-  lua_pushvalue(L, 1);
-  if (lua_rawget(L, lua_upvalueindex(TPI_UP_OUTCOMES)) == LUA_TTABLE)
-    return unpack(L, lua_gettop(L), n);
-  lua_pop(L, 1);
-  lua_createtable(L, n, 0);
-  list = lua_gettop(L);
-  tpi_receive(L, results);
-  for (int i = n; i >= 1; i--)
-    lua_rawseti(L, list, i);
-  lua_pushvalue(L, 1);
-  lua_pushvalue(L, list);
-  lua_rawset(L, lua_upvalueindex(TPI_UP_OUTCOMES));
-  return unpack(L, list, n);
-}
-
 /* The results of the settled Future at index 1, or raises its Error. */
 static int answer (lua_State *L, tpi_Future *future) {
   if (tpi_future_state(future) != TPI_COMPLETED) {
     tpi_push_failure(L, future, 1);
     return lua_error(L);
   }
-  if (has_table(&future->results))
-    return push_kept_results(L, &future->results);
-  return tpi_receive(L, &future->results);
+  return tpi_push_results(L, future);
 }
 
 /* Pushes the Error of an await that ended without the future. */

@@ -176,39 +176,53 @@ static tp_Value send_userdata (Sender *s, int index, const Path *path) {
   tp_Value value = tpi_nil();
   tpi_Future *future = tpi_to_future(s->L, s->S, index);
   tpi_Manager *manager = tpi_to_manager(s->L, s->S, index);
-  if (future != NULL)
+  if (future != NULL) {
+    tpi_restore_results(s->L, future, index);
     need(s, tpi_push_future(s->list, &value, future));
-  else if (manager != NULL)
+  } else if (manager != NULL)
     need(s, tpi_push_manager(s->list, &value, manager->pool));
   else
     refuse_type(s, index, path);
   return value;
 }
 
-static tp_Value send_value (Sender *s, int index, const Path *path,
-                            int depth) {
-  lua_State *L = s->L;
-  tp_Value value = tpi_nil();
+int tpi_send_plain (lua_State *L, tpi_List *list, tp_Value *value,
+                    int index) {
   size_t length;
   const char *bytes;
+  *value = tpi_nil();
   switch (lua_type(L, index)) {
     case LUA_TNIL:
-    case LUA_TNONE: break;
+    case LUA_TNONE: return TP_OK;
     case LUA_TBOOLEAN:
-      value.tag = TP_TBOOLEAN;
-      value.as.boolean = lua_toboolean(L, index);
-      break;
+      value->tag = TP_TBOOLEAN;
+      value->as.boolean = lua_toboolean(L, index);
+      return TP_OK;
     case LUA_TNUMBER:
-      if (lua_isinteger(L, index))
-        return tpi_integer(lua_tointeger(L, index));
-      value.tag = TP_TFLOAT;
-      value.as.number = lua_tonumber(L, index);
-      break;
+      if (lua_isinteger(L, index)) {
+        *value = tpi_integer(lua_tointeger(L, index));
+      } else {
+        value->tag = TP_TFLOAT;
+        value->as.number = lua_tonumber(L, index);
+      }
+      return TP_OK;
     case LUA_TSTRING:
       bytes = lua_tolstring(L, index, &length);
-      if (tpi_list_bytes(s->list, &value, bytes, length) == NULL)
-        need(s, TP_NOMEM);
-      break;
+      return tpi_list_bytes(list, value, bytes, length) != NULL ? TP_OK
+                                                                : TP_NOMEM;
+    default: return TP_INVALID;
+  }
+}
+
+static tp_Value send_value (Sender *s, int index, const Path *path,
+                            int depth) {
+  tp_Value value;
+  int rc = tpi_send_plain(s->L, s->list, &value, index);
+  if (rc != TP_INVALID) {
+    need(s, rc);
+    return value;
+  }
+  switch (lua_type(s->L, index)) {
     case LUA_TTABLE: return send_table(s, index, path, depth);
     case LUA_TUSERDATA: return send_userdata(s, index, path);
     default: refuse_type(s, index, path);

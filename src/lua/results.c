@@ -1,0 +1,106 @@
+/*
+** What awaiting a completed future answers: the same values each time.
+**
+** Tables are made once. Long strings are Lua's once they have been read: when
+** nobody else can reach the future, its own copy goes, so that its memory
+** serves the next call instead of waiting for the collector. It is made anew
+** if the future is handed on after all. Either way the values stand in a list
+** that TPI_UP_OUTCOMES keeps for as long as the Future lives.
+*/
+#include "lua/binding.h"
+
+enum { HEAVY = 64 * 1024 }; /* bytes from which on a copy is worth freeing */
+
+/* Its values are Lua's; only their number is left. */
+static int is_light (const tpi_Future *future) {
+  return future->results.items == NULL && future->results.count > 0;
+}
+
+static int has_table (const tpi_List *results) {
+  for (uint32_t i = 0; i < results->count; i++) {
+    if (tp_typeof(&results->items[i]) == TP_TTABLE)
+      return 1;
+  }
+  return 0;
+}
+
+/* Nobody can change them, and they can be sent again. */
+static int is_plain (const tpi_List *results) {
+  for (uint32_t i = 0; i < results->count; i++) {
+    if (tp_typeof(&results->items[i]) > TP_TBYTES)
+      return 0;
+  }
+  return 1;
+}
+
+/* -> list, kept for the Future at index 1 */
+static void keep (lua_State *L, const tpi_List *results) {
+  int n = (int)results->count, list;
+  lua_createtable(L, n, 0);
+  list = lua_gettop(L);
+  tpi_receive(L, results);
+  for (int i = n; i >= 1; i--)
+    lua_rawseti(L, list, i);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, list);
+  lua_rawset(L, lua_upvalueindex(TPI_UP_OUTCOMES));
+}
+
+static void free_values (tpi_List *results) {
+  uint32_t count = results->count;
+  tpi_list_fini(results);
+  results->count = count;
+}
+
+int tpi_push_results (lua_State *L, tpi_Future *future) {
+  tpi_List *results = &future->results;
+  int n = (int)results->count;
+  int heavy = !is_light(future) && !future->lent &&
+              tpi_list_weight(results) >= HEAVY && is_plain(results);
+  if (!heavy && !is_light(future) && !has_table(results))
+    return tpi_receive(L, results);
+  lua_pushvalue(L, 1);
+  if (lua_rawget(L, lua_upvalueindex(TPI_UP_OUTCOMES)) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    keep(L, results);
+  }
+  if (heavy && tpi_load(&future->refs) == 1) /* pairs with its releases */
+    free_values(results);
+  luaL_checkstack(L, n, "too many results");
+  for (int i = 1; i <= n; i++)
+    lua_rawgeti(L, -i, i);
+  lua_remove(L, -n - 1);
+  return n;
+}
+
+/* Nothing raises while it is half done. May run on behalf of another
+   module's function, whose upvalues are not ours. */
+void tpi_restore_results (lua_State *L, tpi_Future *future, int index) {
+  tpi_List fresh;
+  uint32_t n = future->results.count;
+  int rc;
+  if (!tpi_future_settled(future) || !is_light(future))
+    return;
+  luaL_checkstack(L, 6, NULL);
+  index = lua_absindex(L, index);
+  tpi_push_upvalue(L, TPI_UP_OUTCOMES);
+  lua_pushvalue(L, index);
+  lua_rawget(L, -2);
+  tpi_list_init(&fresh, NULL, 0);
+  rc = tpi_list_reserve(&fresh, n);
+  for (uint32_t i = 1; rc == TP_OK && i <= n; i++) {
+    tp_Value value;
+    lua_rawgeti(L, -1, (lua_Integer)i);
+    rc = tpi_send_plain(L, &fresh, &value, -1);
+    if (rc == TP_OK)
+      rc = tpi_list_push(&fresh, value);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 2);
+  if (rc == TP_OK) {
+    future->results = fresh;
+    return;
+  }
+  tpi_list_fini(&fresh);
+  luaL_error(L, "not enough memory");
+}
