@@ -164,7 +164,8 @@ static int l_switches (lua_State *L) {
   while (tasks != NULL && (entry = readdir(tasks)) != NULL) {
     long count;
     FILE *f;
-    if (strtol(entry->d_name, NULL, 10) == (long)getpid())
+    if (entry->d_name[0] == '.' || /* ".." would be the first thread */
+        strtol(entry->d_name, NULL, 10) == (long)getpid())
       continue;
     snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
     f = fopen(path, "r");

@@ -379,7 +379,7 @@ static double measure (const char *what, const Options *o) {
 }
 
 int main (int argc, char **argv) {
-  Options o = {4, 1000, 5, 131072, 100000};
+  Options o = {4, 2000, 5, 131072, 100000};
   for (int i = 2; i < argc; i++) {
     char *equals = strchr(argv[i], '=');
     unsigned long n = equals != NULL ? strtoul(equals + 1, NULL, 10) : 0;

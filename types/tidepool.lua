@@ -32,7 +32,7 @@
 ---@field queue? integer tasks that may wait, 1 to 2^20 (workers * 10)
 ---@field name? string for tidepool.attach
 ---@field full? "wait"|"fail" what call does when the queue is full ("wait")
----@field spin? integer looks before sleeping, 0 to 1000000 (1000)
+---@field spin? integer looks before sleeping, 0 to 1000000 (2000)
 
 ---@class tidepool.CallOptions
 ---@field timeout? number seconds a call may take; 0 for no limit

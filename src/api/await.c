@@ -55,8 +55,7 @@ static void wait_for_either (tpi_Future *awaited, tpi_Future *own) {
 
 static void block (tpi_Context *c, tpi_Future *future) {
   tpi_Future *own = &c->task->future;
-  unsigned thrift = 0;
-  if (tpi_future_spin(future, &thrift))
+  if (tpi_future_spin(future, NULL))
     return;
   tpi_future_suspend(own, 1);
   tpi_worker_block(c->worker);

@@ -152,8 +152,7 @@ static int api_cancel (tp_Future *f, const char *reason) {
 
 static int api_wait (tp_Future *f, double seconds) {
   tpi_Parker p;
-  unsigned thrift = 0;
-  if (tpi_future_spin(tpi_future(f), &thrift))
+  if (tpi_future_spin(tpi_future(f), NULL))
     return 1;
   tpi_parker_init(&p, NULL, NULL, NULL);
   return tpi_future_wait(tpi_future(f), &p, tpi_deadline(seconds)) ==

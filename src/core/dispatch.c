@@ -168,17 +168,10 @@ static void enter_locked (tp_Manager *pool, tpi_Task *task) {
 }
 
 /* Looks a while whether a slot gets free. */
-static void spin_at_door (tp_Manager *pool, tpi_Parker *p) {
-  unsigned mine = 0;
-  unsigned *thrift = p->host != NULL ? &p->host->thrift : &mine;
-  unsigned looks = pool->spin >> *thrift;
-  for (unsigned i = 0; i < looks; i++) {
-    if (tpi_peek(&pool->slots) < pool->capacity)
-      return;
+static void spin_at_door (tp_Manager *pool, const tpi_Parker *p) {
+  unsigned looks = tpi_host_looks(p->host, pool->spin);
+  while (tpi_peek(&pool->slots) >= pool->capacity && looks-- > 0)
     tpi_relax();
-  }
-  if (looks > 0 && *thrift < 6)
-    ++*thrift;
 }
 
 /* The lock is held, and is released. */
@@ -367,20 +360,11 @@ tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
   return task;
 }
 
-static void spin_for_work (tpi_Worker *worker) {
-  enum { MOST_THRIFT = 4 };
+static void spin_for_work (const tpi_Worker *worker) {
   tp_Manager *pool = worker->pool;
-  unsigned looks = pool->spin >> worker->thrift;
-  for (unsigned i = 0; i < looks; i++) {
-    if (tpi_peek(&pool->signal) != worker->heard) {
-      if (worker->thrift > 0 && i < looks / 2)
-        worker->thrift--;
-      return;
-    }
+  unsigned looks = tpi_host_looks(worker->host, pool->spin);
+  while (tpi_peek(&pool->signal) == worker->heard && looks-- > 0)
     tpi_relax();
-  }
-  if (worker->thrift < MOST_THRIFT)
-    worker->thrift++;
 }
 
 /* A closed pool needs nobody once its queue is empty; and more than the

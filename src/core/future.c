@@ -251,19 +251,10 @@ int tpi_future_leave (tpi_Future *f, tpi_Waiter *waiter) {
   return left;
 }
 
-int tpi_future_spin (tpi_Future *f, unsigned *thrift) {
-  enum { MOST_THRIFT = 6 };
-  unsigned looks = f->patience >> *thrift;
-  for (unsigned i = 0; i < looks; i++) {
-    if ((tpi_peek(&f->word) & TPI_STATE) >= TPI_COMPLETED) {
-      if (*thrift > 0 && i < looks / 2)
-        --*thrift;
-      return 1;
-    }
+int tpi_future_spin (tpi_Future *f, const tpi_Host *host) {
+  unsigned looks = tpi_host_looks(host, f->patience);
+  while ((tpi_peek(&f->word) & TPI_STATE) < TPI_COMPLETED && looks-- > 0)
     tpi_relax();
-  }
-  if (looks > 0 && *thrift < MOST_THRIFT)
-    ++*thrift;
   return tpi_future_settled(f);
 }
 

@@ -138,9 +138,9 @@ int tpi_future_leave (tpi_Future *future, tpi_Waiter *waiter);
 /* Blocks: TPI_RUNG when it has settled, TPI_LATE, or TPI_STOPPED. `p` is
    initialised and may be used for one wait. */
 int tpi_future_wait (tpi_Future *future, tpi_Parker *p, uint64_t deadline);
-/* Looks a while, without sleeping, whether it settles. `thrift` is the
-   looker's: how often it was let down lately. */
-int tpi_future_spin (tpi_Future *future, unsigned *thrift);
+/* Looks a while, without sleeping, whether it settles; on behalf of a host,
+   or of NULL. */
+int tpi_future_spin (tpi_Future *future, const tpi_Host *host);
 
 void tpi_future_progress (tpi_Future *future, double fraction,
                           const char *note);

@@ -11,6 +11,10 @@
 ** it is armed, that is asleep or about to be. A worker sleeps on the word
 ** itself; a Lua state of the program sleeps on a bell, made when it first
 ** has to, so that signals cannot fall between the last look and the sleep.
+**
+** Before it sleeps, an owner may look again for a while (the spin). Whether
+** that pays is seen from how long its sleeps are: after one that was shorter
+** than being woken takes, it spins longer, after a long one shorter.
 */
 #ifndef TPI_HOST_H
 #define TPI_HOST_H
@@ -41,7 +45,7 @@ typedef struct tpi_Host {
   tpi_Bell bell;
   atomic_uint bell_of; /* 1 + the generation the bell was made in; 0: none */
   int dozes;           /* a worker: sleeps on the word, never has a bell */
-  unsigned thrift;     /* the owner's: its next spin is halved that often */
+  unsigned thrift;     /* the owner's: its spins are halved that often */
 } tpi_Host;
 
 enum { TPI_AWAKE = 0, TPI_ARMED = 1, TPI_WOKEN = 2 };
@@ -88,6 +92,8 @@ int tpi_host_sleep (tpi_Host *host, int for_news, uint64_t deadline,
 /* The owner, a worker: about to sleep; then sleeps on the word. */
 void tpi_host_arm (tpi_Host *host);
 void tpi_host_doze (tpi_Host *host);
+/* How often to look before sleeping, given how often at most. */
+unsigned tpi_host_looks (const tpi_Host *host, unsigned most);
 
 void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop) (void *),
                       void *argument);

@@ -86,7 +86,6 @@ struct tpi_Worker {
   atomic_uint concludes;
   uint64_t sequence;
   const tpi_Host *home;
-  unsigned thrift;       /* how often its spin is halved */
   unsigned depth;        /* tasks it runs on top of each other */
   atomic_ullong completed, failed; /* it writes, any may read */
   tpi_Histogram waits, takes;

@@ -10,7 +10,7 @@
 #include "core/pin.h"
 #include "core/thread.h"
 
-enum { DEFAULT_WORKERS = 4, DEFAULT_QUEUE = 40, DEFAULT_SPIN = 1000 };
+enum { DEFAULT_WORKERS = 4, DEFAULT_QUEUE = 40, DEFAULT_SPIN = 2000 };
 
 static tpi_Lock lock;
 static tp_Manager *pools; /* guarded by lock */

@@ -6,7 +6,7 @@
 #include "lua/binding.h"
 
 enum { MAX_WORKERS = 1024, MAX_QUEUE = 1 << 20, MAX_SPIN = 1000000 };
-enum { WORKERS = 4, QUEUE_EACH = 10, SPIN = 1000 }; /* by default */
+enum { WORKERS = 4, QUEUE_EACH = 10, SPIN = 2000 }; /* by default */
 
 const char *const tpi_priorities[] = {"normal", "high", "low", NULL};
 

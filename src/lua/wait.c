@@ -75,7 +75,7 @@ static int block (lua_State *L, tpi_State *S, uint64_t deadline) {
     return TP_BROKEN;
   if (deadline == 0)
     return TP_TIMEOUT;
-  if (tpi_future_spin(future, &S->host->thrift))
+  if (tpi_future_spin(future, S->host))
     return TP_OK;
   for (;;) {
     tpi_Sleep sleep;
