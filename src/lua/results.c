@@ -77,10 +77,11 @@ int tpi_push_results (lua_State *L, tpi_Future *future) {
    module's function, whose upvalues are not ours. */
 void tpi_restore_results (lua_State *L, tpi_Future *future, int index) {
   tpi_List fresh;
-  uint32_t n = future->results.count;
+  uint32_t n;
   int rc;
-  if (!tpi_future_settled(future) || !is_light(future))
+  if (tpi_future_state(future) != TPI_COMPLETED || !is_light(future))
     return;
+  n = future->results.count;
   luaL_checkstack(L, 6, NULL);
   index = lua_absindex(L, index);
   tpi_push_upvalue(L, TPI_UP_OUTCOMES);
