@@ -126,6 +126,19 @@ describe("tidepool.fd", function ()
     assert.are.equal("completed", held[1]:state())
   end)
 
+  it("hears of futures that were made elsewhere", function ()
+    local gate = session.gate()
+    local outer = session.pool():call("test.start", "test.gate", gate)
+    local inner = outer:await(session.limit) -- a call that C made
+    session.entered(gate, 1)
+    quiet()
+    assert.is_false(readable())
+    testmod.open(gate)
+    assert.is_true(readable(session.limit))
+    assert.is_true(inner:is_ready())
+    assert.is_true(tidepool.poll())
+  end)
+
   it("is readable once for many", function ()
     local pool, futures = session.pool { workers = 2, queue = 100 }, {}
     for i = 1, 100 do

@@ -128,6 +128,18 @@ describe("a table", function ()
     kept { [false] = false, [1] = false }
   end)
 
+  it("takes no length of a table on trust", function ()
+    local sparse, seen = {}, 0
+    for i = 0, 40 do
+      sparse[1 << i] = i
+    end
+    for key, value in pairs(echo(sparse)) do
+      assert.are.equal(key, 1 << value)
+      seen = seen + 1
+    end
+    assert.are.equal(41, seen)
+  end)
+
   it("keeps integers apart from floats", function ()
     local back = echo { 1, 1.0, [2 ^ 53] = 2.0, key = -0.0 }
     assert.are.equal("integer", math.type(back[1]))

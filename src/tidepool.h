@@ -337,8 +337,14 @@ static inline tp_Manager *tp_managerof (tp_Context *ctx, const tp_Value *v) {
 }
 
 /* ------------------------------------------------------------------ */
-/* Pushing results (TP_OK or TP_NOMEM; never blocks)                    */
+/* Pushing results (never blocks)                                       */
 /* ------------------------------------------------------------------ */
+
+/*
+** Each answers TP_OK; TP_NOMEM when out of memory; TP_INVALID for what has no
+** place there (a nil for a key, a table too deep); TP_FAILED after tp_fail.
+** All but TP_OK fail the task and say why, so few functions need to look.
+*/
 
 static inline int tp_pushnil (tp_Context *ctx) {
   tp_Value v = {TP_TNIL, {0}};
@@ -376,7 +382,8 @@ static inline int tp_pushstring (tp_Context *ctx, const char *string) {
 
 /*
 ** Pushes a string of `length` bytes and answers where to write them, until
-** the function returns: no copy at all. NULL when out of memory.
+** the function returns: no copy at all. Write them all: what they hold before
+** is not defined. NULL when out of memory.
 */
 static inline char *tp_pushbuffer (tp_Context *ctx, size_t length) {
   return ctx->api->pushbuffer(ctx, length);

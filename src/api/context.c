@@ -88,7 +88,7 @@ int tpi_api_fail (tp_Context *ctx, const char *format, ...) {
   va_copy(again, args);
   length = vsnprintf(text, sizeof text, format, args);
   if (length < 0) {
-    message(c, format, strlen(format));
+    c->nomem |= message(c, format, strlen(format)) == TPI_NOROOM;
   } else if ((size_t)length < sizeof text) {
     c->nomem |= message(c, text, (size_t)length) == TPI_NOROOM;
   } else { /* a long story: written where it stays */

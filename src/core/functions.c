@@ -32,7 +32,15 @@ static size_t place_locked (const char *name, int *found) {
   return low;
 }
 
-static int check_locked (const tp_Function *f, char *error, size_t space) {
+/* Has the list another function of that name, further up? */
+static int twice (const tp_Function *list, const tp_Function *f) {
+  while (list != f && (strcmp(list->name, f->name) != 0 || list->run == f->run))
+    list++;
+  return list != f;
+}
+
+static int check_locked (const tp_Function *list, const tp_Function *f,
+                         char *error, size_t space) {
   tpi_Signature signature;
   const char *where;
   int found;
@@ -41,7 +49,7 @@ static int check_locked (const tp_Function *f, char *error, size_t space) {
     snprintf(error, space, "function '%s' has no name or no code", f->name);
     return TP_INVALID;
   }
-  if (found && all[i]->run != f->run) {
+  if ((found && all[i]->run != f->run) || twice(list, f)) {
     snprintf(error, space,
              "the name '%s' is taken by another function; "
              "prefix it with the name of your module",
@@ -100,7 +108,7 @@ int tpi_functions_register (const tp_Function *list, const void *where,
   tpi_pin(where);
   tpi_lock(&lock);
   for (const tp_Function *f = list; rc == TP_OK && f->name != NULL; f++)
-    rc = check_locked(f, error, space);
+    rc = check_locked(list, f, error, space);
   for (const tp_Function *f = list; rc == TP_OK && f->name != NULL; f++) {
     rc = add_locked(f);
     if (rc != TP_OK)

@@ -251,6 +251,39 @@ int tpi_future_leave (tpi_Future *f, tpi_Waiter *waiter) {
   return left;
 }
 
+/* Stands in the list of the future until it settles; owns a reference. */
+typedef struct Herald {
+  tpi_Waiter waiter;
+  tpi_Host *host;
+} Herald;
+
+static void fall_silent (Herald *herald) {
+  tpi_host_release(herald->host);
+  tpi_free(herald);
+}
+
+static void tell_news (tpi_Waiter *waiter) {
+  Herald *herald = (Herald *)(void *)waiter;
+  tpi_host_news(herald->host);
+  fall_silent(herald);
+}
+
+int tpi_future_herald (tpi_Future *f, tpi_Host *host) {
+  Herald *herald;
+  if (f->home == host || tpi_future_settled(f))
+    return TP_OK;
+  herald = tpi_alloc(sizeof *herald);
+  if (herald == NULL)
+    return TP_NOMEM;
+  herald->waiter.tell = tell_news;
+  herald->waiter.link = NULL;
+  herald->host = host;
+  tpi_host_retain(host);
+  if (!tpi_future_join(f, &herald->waiter))
+    fall_silent(herald);
+  return TP_OK;
+}
+
 int tpi_future_spin (tpi_Future *f, const tpi_Host *host) {
   unsigned looks = tpi_host_looks(host, f->patience);
   while ((tpi_peek(&f->word) & TPI_STATE) < TPI_COMPLETED && looks-- > 0)
@@ -302,7 +335,10 @@ void tpi_future_progress (tpi_Future *f, double fraction, const char *note) {
 
 tpi_Progress tpi_future_told (tpi_Future *f) {
   tpi_Progress p = {0, ""};
-  int unsettled = lock_unsettled(f) >= 0;
+  int unsettled;
+  if (f->class->orphaned != NULL && f->class->orphaned(f))
+    return p; /* who held the lock bit at the fork is not here */
+  unsettled = lock_unsettled(f) >= 0;
   if (f->progress != NULL)
     p = *f->progress;
   if (unsettled)

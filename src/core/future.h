@@ -135,6 +135,9 @@ int tpi_future_join (tpi_Future *future, tpi_Waiter *waiter);
 /* False if the waiter has been told, or is about to be. */
 int tpi_future_leave (tpi_Future *future, tpi_Waiter *waiter);
 
+/* Its settling is news for this host as well as at home. TP_OK, TP_NOMEM. */
+int tpi_future_herald (tpi_Future *future, tpi_Host *host);
+
 /* Blocks: TPI_RUNG when it has settled, TPI_LATE, or TPI_STOPPED. `p` is
    initialised and may be used for one wait. */
 int tpi_future_wait (tpi_Future *future, tpi_Parker *p, uint64_t deadline);

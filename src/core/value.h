@@ -88,7 +88,8 @@ int tpi_list_reserve (tpi_List *list, size_t n);
 /* Appends a value; what it refers to must live in this list. */
 int tpi_list_push (tpi_List *list, tp_Value value);
 
-/* Zeroed or raw memory of the list, aligned for anything; NULL if none. */
+/* Raw memory of the list, aligned for a pointer, an int64_t and a double;
+   NULL if there is none. */
 void *tpi_list_room (tpi_List *list, size_t size);
 
 /* Makes *value a string of this list: a copy of the bytes, or, with bytes

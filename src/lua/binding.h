@@ -51,6 +51,8 @@ void tpi_options_shutdown (lua_State *L, int index, int *drain,
 void tpi_open_future (lua_State *L);
 /* Pushes a Future that owns nothing yet. */
 tpi_Future **tpi_push_future_handle (lua_State *L);
+/* Pushes a Future for one that may be at home elsewhere, which it retains. */
+void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future);
 /* The future at that index, or NULL when it is none, or was cleaned up. */
 tpi_Future *tpi_to_future (lua_State *L, const tpi_State *S, int index);
 /* Raises for anything else. */

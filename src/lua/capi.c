@@ -15,12 +15,7 @@ static tp_Promise *lua_promise (lua_State *L) {
 }
 
 static void lua_pushfuture (lua_State *L, tp_Future *future) {
-  tpi_Future *f = (tpi_Future *)(void *)future;
-  tpi_Future **handle;
-  tpi_state_find(L);
-  handle = tpi_push_future_handle(L);
-  tpi_future_retain(f);
-  *handle = f;
+  tpi_push_future_of(L, tpi_state_find(L), (tpi_Future *)(void *)future);
 }
 
 static tp_Future *lua_checkfuture (lua_State *L, int index) {

@@ -3,6 +3,14 @@
 #include "core/clock.h"
 #include "lua/binding.h"
 
+void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future) {
+  tpi_Future **handle = tpi_push_future_handle(L);
+  tpi_future_retain(future);
+  *handle = future;
+  if (tpi_future_herald(future, S->host) != TP_OK)
+    luaL_error(L, "not enough memory");
+}
+
 tpi_Future **tpi_push_future_handle (lua_State *L) {
   tpi_Future **handle = lua_newuserdatauv(L, sizeof *handle, 0);
   *handle = NULL;

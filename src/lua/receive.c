@@ -39,9 +39,7 @@ static void push_table (Receiver *r, const tp_Table *from) {
 
 static void push_object (lua_State *L, const tp_Value *value) {
   if (tp_typeof(value) == TP_TFUTURE) {
-    tpi_Future **handle = tpi_push_future_handle(L);
-    *handle = tpi_value_object(value);
-    tpi_future_retain(*handle);
+    tpi_push_future_of(L, tpi_state_find(L), tpi_value_object(value));
   } else {
     tpi_Manager *manager = tpi_push_manager_handle(L);
     manager->pool = tpi_value_object(value);

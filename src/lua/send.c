@@ -5,6 +5,8 @@
 
 #include "lua/binding.h"
 
+enum { MANY = 64 * 1024 }; /* elements that are not taken on trust */
+
 /* How we came to the value at hand; on the C stack. */
 typedef struct Path {
   const struct Path *outer; /* NULL: the argument itself */
@@ -144,6 +146,19 @@ static void straighten (Sender *s, tpi_Table *table, int index,
   table->table.pairs = kept;
 }
 
+/* How many elements to make room for. What Lua calls the length of a table
+   with holes may be far more than what stands in it. */
+static size_t elements (lua_State *L, int index) {
+  size_t n = (size_t)lua_rawlen(L, index);
+  for (size_t part = n; part > MANY / 2; part /= 2) {
+    int hole = lua_rawgeti(L, index, (lua_Integer)(part - part / 4)) == LUA_TNIL;
+    lua_pop(L, 1);
+    if (hole)
+      return MANY;
+  }
+  return n;
+}
+
 static tp_Value send_table (Sender *s, int index, const Path *path,
                             int depth) {
   lua_State *L = s->L;
@@ -159,7 +174,7 @@ static tp_Value send_table (Sender *s, int index, const Path *path,
   if (depth == TPI_MAXDEPTH)
     refuse(s, path, "tables nest deeper than 200");
   luaL_checkstack(L, 8, "tables nest too deep");
-  need(s, tpi_list_table(s->list, &value, lua_rawlen(L, index), 0));
+  need(s, tpi_list_table(s->list, &value, elements(L, index), 0));
   table = (tpi_Table *)(void *)value.as.table;
   need(s, tpi_map_put(&s->S->seen, address, table));
   lua_pushnil(L);
