@@ -190,8 +190,13 @@ rock-check: ## install the rock into an empty folder and use it there
 	@$(RUN) tests/rock/run.sh
 
 # Each checker has a build of its own.
-.PHONY: check-asan check-ubsan check-tsan check-valgrind check-oom stress
+.PHONY: check-portable check-asan check-ubsan check-tsan check-valgrind check-oom stress
 checked = @+$(MAKE) --no-print-directory BUILD=build/$1 SANITIZE=$2
+check-portable: ## the suite without what only Linux has
+	@+$(MAKE) --no-print-directory BUILD=build/portable \
+	  CFLAGS='$(CFLAGS) -DTPI_PORTABLE' tests
+	@+$(MAKE) --no-print-directory BUILD=build/portable \
+	  CFLAGS='$(CFLAGS) -DTPI_PORTABLE' suite
 check-asan: ## the suite under AddressSanitizer, leaks included
 	$(call checked,asan,address) tests
 	$(call checked,asan,address) suite
