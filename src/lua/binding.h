@@ -79,6 +79,12 @@ void tpi_push_failure (lua_State *L, tpi_Future *future, int index);
 
 /* --- send.c, receive.c --- */
 
+/* Where a key is remembered. */
+static inline unsigned tpi_key_place (const char *string) {
+  return (unsigned)((uintptr_t)string >> 4 ^ (uintptr_t)string >> 8) &
+         (TPI_KEYS - 1);
+}
+
 /* Appends the Lua value at `index` to the list. Raises, with the path to it,
    when it cannot cross; `what` is what messages call it ("argument 2"). */
 void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,

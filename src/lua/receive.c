@@ -6,9 +6,28 @@
 typedef struct Receiver {
   lua_State *L;
   int known; /* stack index of a table: address -> Lua table; 0 until needed */
+  /* Keys by the address of their bytes: Lua's string stands `place` above
+     `known`, so that it need not be made again for each record. */
+  const char *keys[TPI_KEYS];
 } Receiver;
 
 static void push_value (Receiver *r, const tp_Value *value);
+
+static void push_key (Receiver *r, const tp_Value *key) {
+  unsigned place;
+  if (tp_typeof(key) != TP_TBYTES) {
+    push_value(r, key);
+    return;
+  }
+  place = tpi_key_place(key->as.bytes);
+  if (r->keys[place] == key->as.bytes) {
+    lua_pushvalue(r->L, r->known + 1 + (int)place);
+    return;
+  }
+  push_value(r, key);
+  lua_copy(r->L, -1, r->known + 1 + (int)place);
+  r->keys[place] = key->as.bytes;
+}
 
 /* -> table; registered before it is filled, for it may contain itself */
 static void push_table (Receiver *r, const tp_Table *from) {
@@ -31,7 +50,7 @@ static void push_table (Receiver *r, const tp_Table *from) {
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   for (size_t i = 0; i < from->pairs; i++) {
-    push_value(r, &from->map[2 * i]);
+    push_key(r, &from->map[2 * i]);
     push_value(r, &from->map[2 * i + 1]);
     lua_rawset(L, -3);
   }
@@ -70,16 +89,28 @@ static int has_table (const tpi_List *list) {
   return 0;
 }
 
-int tpi_receive (lua_State *L, const tpi_List *list) {
-  Receiver r = {L, 0};
-  luaL_checkstack(L, (int)list->count + 8, "too many results");
-  if (has_table(list)) {
-    lua_newtable(L);
-    r.known = lua_gettop(L);
-  }
+/* ... -> ... values; between them stand, for a while, `known` and the keys */
+static void receive_tables (lua_State *L, const tpi_List *list) {
+  Receiver r = {L, 0, {NULL}};
+  luaL_checkstack(L, TPI_KEYS + 1, "too many results");
+  lua_newtable(L);
+  r.known = lua_gettop(L);
+  lua_settop(L, r.known + TPI_KEYS);
   for (uint32_t i = 0; i < list->count; i++)
     push_value(&r, &list->items[i]);
-  if (r.known != 0)
-    lua_remove(L, r.known);
+  lua_rotate(L, r.known, (int)list->count);
+  lua_pop(L, TPI_KEYS + 1);
+}
+
+int tpi_receive (lua_State *L, const tpi_List *list) {
+  luaL_checkstack(L, (int)list->count + 8, "too many results");
+  if (has_table(list)) {
+    receive_tables(L, list);
+  } else {
+    Receiver r;
+    r.L = L;
+    for (uint32_t i = 0; i < list->count; i++)
+      push_value(&r, &list->items[i]);
+  }
   return (int)list->count;
 }

@@ -98,6 +98,27 @@ static void need (Sender *s, int rc) {
 /* Tables                                                            */
 /* ---------------------------------------------------------------- */
 
+/*
+** Records have the same keys again and again: each is copied once, and one
+** that comes back to Lua is looked up once. Lua keeps one copy of a short
+** string, which stays where it is while a table that is being sent has it.
+*/
+static tp_Value send_key (Sender *s, int index, const Path *path,
+                          int depth) {
+  const char *string;
+  tpi_Key *known;
+  if (lua_type(s->L, index) != LUA_TSTRING)
+    return send_value(s, index, path, depth);
+  string = lua_tostring(s->L, index);
+  known = &s->S->keys[tpi_key_place(string)];
+  if (known->string != string) {
+    known->string = NULL; /* should the next line raise */
+    known->value = send_value(s, index, path, depth);
+    known->string = string;
+  }
+  return known->value;
+}
+
 /* stack: ... key value -> ... key */
 static void send_pair (Sender *s, tpi_Table *table, const Path *path,
                        int depth) {
@@ -109,7 +130,7 @@ static void send_pair (Sender *s, tpi_Table *table, const Path *path,
   if (lua_isinteger(L, key) && lua_tointeger(L, key) == next) {
     need(s, tpi_table_append(s->list, table, v));
   } else {
-    k = send_value(s, key, &at_key, depth);
+    k = send_key(s, key, &at_key, depth);
     need(s, tpi_table_put(s->list, table, k, v));
   }
   lua_pop(L, 1);
@@ -174,6 +195,8 @@ static tp_Value send_table (Sender *s, int index, const Path *path,
   if (depth == TPI_MAXDEPTH)
     refuse(s, path, "tables nest deeper than 200");
   luaL_checkstack(L, 8, "tables nest too deep");
+  if (s->S->seen.count == 0)
+    memset(s->S->keys, 0, sizeof s->S->keys);
   need(s, tpi_list_table(s->list, &value, elements(L, index), 0));
   table = (tpi_Table *)(void *)value.as.table;
   need(s, tpi_map_put(&s->S->seen, address, table));

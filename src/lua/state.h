@@ -15,6 +15,7 @@
 
 #include "core/host.h"
 #include "core/map.h"
+#include "core/value.h"
 
 /* The upvalues of every function of ours. */
 enum {
@@ -27,6 +28,14 @@ enum {
   TPI_UPVALUES = TPI_UP_OUTCOMES
 };
 
+/* A key of a table on its way, by the address of its string in Lua. */
+typedef struct tpi_Key {
+  const char *string;
+  tp_Value value;
+} tpi_Key;
+
+enum { TPI_KEYS = 16 }; /* remembered at a time; a power of two */
+
 typedef struct tpi_State {
   tpi_Host *host;           /* NULL before opening and after closing */
   lua_State *main;
@@ -34,6 +43,7 @@ typedef struct tpi_State {
   const void *manager_mt;
   uint64_t next_id, end_id; /* ids of futures set aside for this state */
   tpi_Map seen;             /* tables met while sending one list */
+  tpi_Key keys[TPI_KEYS];   /* and keys, from the first table on */
   int handler;              /* reference of the on_unhandled function */
   int reporting;            /* a report is under way */
 } tpi_State;
