@@ -139,6 +139,14 @@ describe("awaiting inside a task", function ()
     end
   end)
 
+  it("may submit more than there is room for in its own pool", function ()
+    local one = session.pool { workers = 1, queue = 1 }
+    assert.are.equal(100,
+      one:call("test.start_many", 100, "test.count"):await(session.limit))
+    assert.is_true(one:wait_all(session.limit))
+    assert.are.equal(101, one:stats().completed)
+  end)
+
   it("blocks no pool of one worker", function ()
     local one = session.pool { workers = 1, queue = 10 }
     assert.are.equal(5, one:call("test.await", "test.await", "test.await",

@@ -174,16 +174,30 @@ static void spin_at_door (tp_Manager *pool, const tpi_Parker *p) {
     tpi_relax();
 }
 
+/* The worker that runs this, in a task that submits to its own pool. */
+static tpi_Worker *this_worker_locked (const tp_Manager *pool) {
+  pthread_t self = pthread_self();
+  tpi_Worker *worker = pool->all;
+  while (worker != NULL && !pthread_equal(worker->thread, self))
+    worker = worker->next;
+  return worker;
+}
+
 /* The lock is held, and is released. */
 static int wait_at_door (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
   tpi_Effects effects = {NULL, NULL};
   tpi_Admission admission = {NULL, task, p, TP_OK};
+  tpi_Worker *worker = this_worker_locked(pool);
   int answer;
   task->place = TPI_AT_DOOR;
   *pool->door_end = &admission;
   pool->door_end = &admission.next;
   tpi_pool_unlock(pool, &effects);
+  if (worker != NULL)
+    tpi_worker_block(worker);
   answer = tpi_park(p, tpi_timer_deadline(task->timer));
+  if (worker != NULL)
+    tpi_worker_unblock(worker);
   if (answer == TPI_RUNG)
     return admission.outcome;
   tpi_lock(&pool->lock);

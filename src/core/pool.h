@@ -33,6 +33,8 @@
 #ifndef TPI_POOL_H
 #define TPI_POOL_H
 
+#include <pthread.h>
+
 #include "core/lock.h"
 #include "core/stats.h"
 #include "core/task.h"
@@ -75,6 +77,7 @@ struct tpi_Worker {
   tpi_Host *host;
   tp_Manager *pool;
   tpi_Worker *next;      /* of all; lock */
+  pthread_t thread;      /* lock */
   tpi_Worker *next_idle; /* lock */
   tpi_Run *runs;         /* the innermost; lock */
   tpi_Run own;           /* the outermost */

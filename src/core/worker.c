@@ -92,6 +92,9 @@ static void main_loop (tpi_Worker *worker) {
 
 static void run (void *argument) {
   tpi_Worker *worker = argument;
+  tpi_lock(&worker->pool->lock);
+  worker->thread = pthread_self();
+  tpi_unlock(&worker->pool->lock);
   main_loop(worker);
   tpi_host_release(worker->host);
   tpi_free(worker);
@@ -146,7 +149,8 @@ int tpi_worker_help (tpi_Worker *worker, tpi_Task *task) {
 /*
 ** If all workers were blocked, what they wait for might stand in the queue
 ** and never run: then a spare one stands in, at most as many as the pool has
-** workers. It leaves when it finds itself one too many.
+** workers. It leaves when it finds itself one too many. The same holds for a
+** task that waits for room in its own pool.
 */
 void tpi_worker_block (tpi_Worker *worker) {
   tp_Manager *pool = worker->pool;

@@ -13,6 +13,8 @@
 **     returns the name of the answer: "ok", "failed", "invalid", ...
 **   test.start         "string, any... -> future"
 **     calls a function in its own pool and returns the future
+**   test.start_many    "integer, string -> integer"
+**     calls a function that often in its own pool, waiting for room
 **   test.fib           "integer -> integer"    by fork and join
 ** A task that is cancelled while it awaits counts in noticed().
 **
@@ -141,6 +143,22 @@ static int start_only (tp_Context *ctx) {
   return rc;
 }
 
+/* Submits so many calls without arguments to its own pool, each of which
+   waits for room. */
+static int start_many (tp_Context *ctx) {
+  const char *name = tp_tobytes(ctx, 2, NULL);
+  int64_t n = tp_tointeger(ctx, 1);
+  for (int64_t i = 0; i < n; i++) {
+    tp_Context *none = tp_values(ctx->api);
+    int rc = none == NULL ? TP_NOMEM
+                          : tp_submit(ctx->api, tp_manager(ctx), name, none,
+                                      NULL, NULL);
+    if (rc != TP_OK)
+      return tp_fail(ctx, "testmod: tp_submit answered %s", tt_codename(rc));
+  }
+  return tp_pushinteger(ctx, n);
+}
+
 static int64_t plain_fib (int64_t n) {
   return n < 2 ? n : plain_fib(n - 1) + plain_fib(n - 2);
 }
@@ -182,6 +200,7 @@ const tp_Function tt_future_functions[] = {
   {"test.await_future", await_future, "future -> any..."},
   {"test.await_slot", await_slot, "integer -> string"},
   {"test.start", start_only, "string, any... -> future"},
+  {"test.start_many", start_many, "integer, string -> integer"},
   {"test.fib", fib, "integer -> integer"},
   {NULL, NULL, NULL}
 };
