@@ -55,8 +55,11 @@ tpi_Future **tpi_push_future_handle (lua_State *L);
 void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future);
 /* The future at that index, or NULL when it is none, or was cleaned up. */
 tpi_Future *tpi_to_future (lua_State *L, const tpi_State *S, int index);
-/* Raises for anything else. */
-tpi_Future *tpi_check_future (lua_State *L, tpi_State *S, int index);
+/* Raise for anything else. A handle stays where it is; it is empty once its
+   Future was cleaned up. */
+tpi_Future **tpi_check_handle (lua_State *L, const tpi_State *S, int index);
+tpi_Future *tpi_future_at (lua_State *L, tpi_Future **handle);
+tpi_Future *tpi_check_future (lua_State *L, const tpi_State *S, int index);
 
 /* --- results.c --- */
 
@@ -97,10 +100,11 @@ int tpi_receive (lua_State *L, const tpi_List *list);
 
 /* --- wait.c --- */
 
-/* Blocks until the Future at index 1 has settled (TP_OK), the deadline (TP_TIMEOUT), or
+/* Blocks until the Future has settled (TP_OK), the deadline (TP_TIMEOUT), or
    not at all after a fork (TP_BROKEN). Drains. Raises when the program is
    interrupted. */
-int tpi_await (lua_State *L, tpi_State *S, uint64_t deadline);
+int tpi_await (lua_State *L, tpi_State *S, tpi_Future **handle,
+               uint64_t deadline);
 /* A parker for one wait of this Lua state. */
 typedef struct tpi_Sleep {
   tpi_Parker parker;

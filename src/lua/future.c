@@ -34,15 +34,20 @@ tpi_Future *tpi_to_future (lua_State *L, const tpi_State *S, int index) {
   return handle != NULL ? *handle : NULL;
 }
 
-tpi_Future *tpi_check_future (lua_State *L, tpi_State *S, int index) {
+tpi_Future **tpi_check_handle (lua_State *L, const tpi_State *S, int index) {
   tpi_Future **handle = to_handle(L, S, index);
-  if (handle == NULL) {
-    luaL_checkudata(L, index, "tidepool.Future");
-    return NULL;
-  }
+  return handle != NULL ? handle
+                        : luaL_checkudata(L, index, "tidepool.Future");
+}
+
+tpi_Future *tpi_future_at (lua_State *L, tpi_Future **handle) {
   if (*handle == NULL)
     luaL_error(L, "future was cleaned up");
   return *handle;
+}
+
+tpi_Future *tpi_check_future (lua_State *L, const tpi_State *S, int index) {
+  return tpi_future_at(L, tpi_check_handle(L, S, index));
 }
 
 /* The future of a method, at the head of it. */
@@ -81,13 +86,16 @@ static void push_unsettled (lua_State *L, tpi_Future *future, int rc,
    turn comes before the look at the future, which it may clean up. */
 static int await_self (lua_State *L, tpi_State **S, tpi_Future **future,
                        double *seconds) {
+  tpi_Future **handle;
   int rc;
   *S = tpi_state(L);
   *seconds = tpi_opt_seconds(L, 2, -1);
-  tpi_check_future(L, *S, 1);
+  handle = tpi_check_handle(L, *S, 1);
+  tpi_future_at(L, handle);
   tpi_state_turn(L, *S);
-  rc = tpi_await(L, *S, *seconds == 0 ? 0 : tpi_deadline(*seconds));
-  *future = tpi_check_future(L, *S, 1);
+  rc = tpi_await(L, *S, handle,
+                 *seconds == 0 ? 0 : tpi_deadline(*seconds));
+  *future = tpi_future_at(L, handle);
   return rc;
 }
 

@@ -205,10 +205,10 @@ static int submit (lua_State *L, tpi_State *S, tpi_Manager *manager,
   return rc;
 }
 
-/* name args... from index 2 on -> ... Future; what submitting answered */
-static int call (lua_State *L, tpi_Manager *manager, int tries,
-                 const tpi_Function **function) {
+/* manager name args... -> ... Future; what submitting answered */
+static int call (lua_State *L, int tries, const tpi_Function **function) {
   tpi_State *S = tpi_state(L);
+  tpi_Manager *manager = tpi_check_manager(L, S, 1);
   tpi_Task *task;
   tpi_state_turn(L, S);
   *function = function_at(L, 2);
@@ -221,16 +221,14 @@ static int call (lua_State *L, tpi_Manager *manager, int tries,
 }
 
 int tpi_l_call (lua_State *L) {
-  tpi_Manager *manager = tpi_check_manager(L, tpi_state(L), 1);
   const tpi_Function *function;
-  int rc = call(L, manager, 0, &function);
+  int rc = call(L, 0, &function);
   return rc == TP_OK ? 1 : tpi_raise_code(L, rc, function->name);
 }
 
 int tpi_l_try_call (lua_State *L) {
-  tpi_Manager *manager = tpi_check_manager(L, tpi_state(L), 1);
   const tpi_Function *function;
-  int rc = call(L, manager, 1, &function);
+  int rc = call(L, 1, &function);
   if (rc == TP_OK)
     return 1;
   if (rc != TP_FULL)

@@ -67,8 +67,9 @@ void tpi_sleep_stopped (lua_State *L, tpi_State *S) {
 
 /* Hooks may run wherever we may be interrupted, and clean the future up: it
    is looked at anew each time. */
-static int block (lua_State *L, tpi_State *S, uint64_t deadline) {
-  tpi_Future *future = tpi_check_future(L, S, 1);
+static int block (lua_State *L, tpi_State *S, tpi_Future **handle,
+                  uint64_t deadline) {
+  tpi_Future *future = tpi_future_at(L, handle);
   if (tpi_future_settled(future))
     return TP_OK;
   if (future->class->orphaned != NULL && future->class->orphaned(future))
@@ -81,7 +82,7 @@ static int block (lua_State *L, tpi_State *S, uint64_t deadline) {
     tpi_Sleep sleep;
     int answer;
     tpi_sleep_prepare(L, S);
-    future = tpi_check_future(L, S, 1);
+    future = tpi_future_at(L, handle);
     tpi_sleep_init(S, &sleep);
     answer = tpi_future_wait(future, &sleep.parker, deadline);
     if (answer != TPI_STOPPED)
@@ -91,8 +92,9 @@ static int block (lua_State *L, tpi_State *S, uint64_t deadline) {
 }
 
 /* Who watches the descriptor takes this for a look at what has settled. */
-int tpi_await (lua_State *L, tpi_State *S, uint64_t deadline) {
-  int rc = block(L, S, deadline);
+int tpi_await (lua_State *L, tpi_State *S, tpi_Future **handle,
+               uint64_t deadline) {
+  int rc = block(L, S, handle, deadline);
   if (tpi_peek(&S->host->listens))
     tpi_host_drain(S->host);
   return rc;
