@@ -90,8 +90,9 @@ describe("cleanup", function ()
       return
     end
     local size = 256 * 2 ^ 20 // 1 | 0
-    local future = session.pool():call("test.big", size)
-    assert.is_true(future:wait(session.limit))
+    local pool = session.pool()
+    local future = pool:call("test.big", size)
+    assert.is_true(pool:wait_all(session.limit)) -- and the worker let go
     local before = process.resident()
     future:cleanup()
     assert.is_true(before - process.resident() > size // 2)

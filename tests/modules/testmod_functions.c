@@ -120,38 +120,37 @@ static int fail_ok (tp_Context *ctx) {
 /* User data                                                           */
 /* ------------------------------------------------------------------ */
 
+/* Pieces of a task go in one sweep, the one made last first. */
 typedef struct Piece {
-  int number; /* 1 for the first one made by its task */
-  int last;   /* is it the last one? Then it is the first to go. */
+  struct Piece *older; /* which must still be there when this one goes */
+  int newer;           /* is a newer one there? Then it is not its turn. */
   char zeroes[48];
 } Piece;
 
-/* The number that must be destroyed next by this worker; a task's user data
-   goes in one sweep, on the thread that ran it. */
-static _Thread_local int next_piece;
-
 static void piece_fini (void *p) {
   Piece *piece = p;
-  if (!piece->last && piece->number != next_piece)
+  if (piece->newer)
     tt_count(&disordered);
-  next_piece = piece->number - 1;
+  else if (piece->older != NULL)
+    piece->older->newer = 0;
   tt_count(&destroyed);
 }
 
 static int userdata (tp_Context *ctx) {
   static const Piece zero;
   int64_t n = tp_type(ctx, 1) == TP_TNIL ? 1 : tp_tointeger(ctx, 1);
-  Piece *piece = NULL;
+  Piece *older = NULL;
   for (int i = 1; i <= n; i++) {
-    piece = tp_userdata(ctx, sizeof *piece, piece_fini);
+    Piece *piece = tp_userdata(ctx, sizeof *piece, piece_fini);
     if (piece == NULL)
       return TP_NOMEM;
     if (memcmp(piece, &zero, sizeof zero) != 0)
       return tp_fail(ctx, "testmod: user data that is not zeroed");
-    piece->number = i;
+    piece->older = older;
+    if (older != NULL)
+      older->newer = 1;
+    older = piece;
   }
-  if (piece != NULL)
-    piece->last = 1;
   if (tp_toboolean(ctx, 2))
     return tp_fail(ctx, "failed with user data");
   return tp_pushinteger(ctx, n);

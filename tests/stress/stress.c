@@ -218,7 +218,7 @@ static void examine (Item *item) {
 }
 
 static void batch (uint64_t *state) {
-  static _Thread_local Item items[BATCH];
+  Item items[BATCH];
   for (int i = 0; i < BATCH; i++) {
     submit(&items[i], state);
     meddle(&items[below(state, (uint64_t)i + 1)], state);
