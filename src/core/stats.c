@@ -6,7 +6,7 @@ static unsigned step_of (uint64_t n) {
   unsigned bit = 3;
   if (n < 8)
     return (unsigned)n;
-  while (n >> (bit + 1) != 0)
+  while (bit < 63 && n >> (bit + 1) != 0)
     bit++;
   return (bit - 2) * 8 + (unsigned)(n >> (bit - 3) & 7);
 }

@@ -49,7 +49,8 @@ static tpi_Outcome perform (tpi_Worker *worker, tpi_Task *task) {
   uint64_t start = tpi_now();
   size_t told = tpi_task_weight(task);
   tpi_Outcome outcome;
-  tpi_histogram_add(&worker->waits, start - task->submitted);
+  tpi_histogram_add(&worker->waits,
+                    start > task->submitted ? start - task->submitted : 0);
   outcome = class->run(task, worker);
   tpi_task_drop_args(task);
   tell_collector(&task->future, told);
