@@ -266,21 +266,23 @@ $(BUILD)/tests/core/%: $(BUILD)/tests/core/%_test.o $(CORE_OBJECTS) \
 	$(call say,LINK)
 	$(Q)$(LINK) $^ -o $@ -lcmocka
 
+# Modules look for Lua in the program, where a static library has put it.
+EMBED = -rdynamic $(LUA_LIBS) -ldl
 $(RUNNER): $(BUILD)/tests/runner/lua.o
 	$(call say,LINK)
-	$(Q)$(LINK) $^ -o $@ $(LUA_LIBS) -ldl
+	$(Q)$(LINK) $^ -o $@ $(EMBED)
 
 $(BUILD)/tests/exit/%: $(BUILD)/tests/exit/%.o
 	$(call say,LINK)
-	$(Q)$(LINK) $^ -o $@ $(LUA_LIBS) -ldl
+	$(Q)$(LINK) $^ -o $@ $(EMBED)
 
 $(OOM): $(OOM_OBJECTS) $(CORE_OBJECTS) $(LUA_OBJECTS)
 	$(call say,LINK)
-	$(Q)$(LINK) $^ -o $@ $(LUA_LIBS) -ldl
+	$(Q)$(LINK) $^ -o $@ $(EMBED)
 
 $(STRESS): $(STRESS_OBJECTS)
 	$(call say,LINK)
-	$(Q)$(LINK) $^ -o $@ $(LUA_LIBS) -ldl
+	$(Q)$(LINK) $^ -o $@ $(EMBED)
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o
 	$(call say,LINK)

@@ -69,7 +69,7 @@ libs () {
   fi
   dir=$(include) || return 1
   lib=${dir%/include*}/lib
-  for name in lua5.4 lua54 lua-5.4 lua; do
+  for name in $names; do
     for file in "$lib/lib$name.so" "$lib/lib$name.dylib" "$lib/lib$name.a"; do
       if [ -e "$file" ]; then
         echo "-L$lib -l$name -lm"

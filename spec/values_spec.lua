@@ -140,6 +140,21 @@ describe("a table", function ()
     assert.are.equal(41, seen)
   end)
 
+  it("may stand among many values", function ()
+    -- A coroutine starts with a small stack, which has to grow for them.
+    for n = 1, 240, 7 do
+      local values = { {} }
+      for i = 2, n do
+        values[i] = i
+      end
+      local back = coroutine.wrap(function ()
+        return table.pack(echo(table.unpack(values)))
+      end)()
+      values.n = n
+      assert.are.same(values, back)
+    end
+  end)
+
   it("keeps integers apart from floats", function ()
     local back = echo { 1, 1.0, [2 ^ 53] = 2.0, key = -0.0 }
     assert.are.equal("integer", math.type(back[1]))

@@ -92,7 +92,7 @@ static int has_table (const tpi_List *list) {
 /* ... -> ... values; between them stand, for a while, `known` and the keys */
 static void receive_tables (lua_State *L, const tpi_List *list) {
   Receiver r = {L, 0, {NULL}};
-  luaL_checkstack(L, TPI_KEYS + 1, "too many results");
+  luaL_checkstack(L, TPI_KEYS + (int)list->count + 8, "too many results");
   lua_newtable(L);
   r.known = lua_gettop(L);
   lua_settop(L, r.known + TPI_KEYS);
