@@ -147,6 +147,11 @@ describe("a host program", function ()
   end)
 
   it("may fork in the middle", function ()
+    if session.check == "thread" then
+      -- A child may find its locks held by threads that stayed behind.
+      pending "ThreadSanitizer does not survive a fork of many threads"
+      return
+    end
     local result = ended(0, host("host_fork", "tests/exit/fork.lua",
       process.leaving))
     assert.are.equal("", result.err)

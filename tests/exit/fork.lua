@@ -1,7 +1,6 @@
 -- For host_fork: forks while workers are busy. In the child every manager is
 -- broken and says so; what had settled can be read; the child ends cleanly.
 
-local tsan = os.getenv "TIDEPOOL_SANITIZER" == "thread"
 local fork, wait = fork, wait -- luacheck: ignore
 
 local tidepool = require "tidepool"
@@ -40,9 +39,6 @@ local function child(unsettled)
   tostring(unsettled)
   pcall(pool.shutdown, pool, { timeout = 1 }) -- need not work, may not hang
   tidepool.poll()
-  if tsan then
-    return -- which cannot follow threads that a child starts
-  end
   -- A manager of the child's own has workers of its own.
   local own = tidepool.AsyncManager.new { workers = 2 }
   assert(own:call("test.add", 1, 2):await(60) == 3)
@@ -57,12 +53,6 @@ for round = 1, 20 do
     pool:call("test.echo", { i }, ("x"):rep(i))
   end
   local unsettled = named:call("test.gate", "fork" .. round)
-  if tsan then
-    -- Its allocator has locks that a fork does not hold: a child of a process
-    -- whose other threads allocate may stand still in them.
-    testmod.wait_entered("fork" .. round, 1)
-    assert(pool:wait_all(60))
-  end
   local pid = fork()
   if pid == 0 then
     local ok, err = pcall(child, unsettled)
