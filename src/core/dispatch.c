@@ -334,23 +334,6 @@ static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
   return run->task;
 }
 
-/* May it be the one that looks around, and does it want to? Who is on its
-   way but not awake yet gives way. */
-static int seeks_locked (tpi_Worker *worker) {
-  tp_Manager *pool = worker->pool;
-  if (pool->spin == 0)
-    return 0;
-  seek_no_more_locked(worker);
-  for (int i = 0; i < TPI_SEEKERS; i++) {
-    if (pool->seekers[i] == NULL || !pool->seekers[i]->awake) {
-      pool->seekers[i] = worker;
-      worker->heard = tpi_peek(&pool->signal);
-      return 1;
-    }
-  }
-  return 0;
-}
-
 /* It is done with a task, but for settling it and letting it go. */
 static void conclude_locked (tpi_Worker *worker, const tpi_Task *done) {
   worker->sequence = done->sequence;
@@ -369,9 +352,25 @@ tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
   if (held)
     free_slot_locked(pool, &effects);
   task = take_locked(worker, run, &effects);
-  worker->seeks = task == NULL && seeks_locked(worker);
   tpi_pool_unlock(pool, &effects);
   return task;
+}
+
+/* May it be the one that looks around, and does it want to? Who is on its
+   way but not awake yet gives way. */
+static int seeks_locked (tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
+  if (pool->spin == 0)
+    return 0;
+  seek_no_more_locked(worker);
+  for (int i = 0; i < TPI_SEEKERS; i++) {
+    if (pool->seekers[i] == NULL || !pool->seekers[i]->awake) {
+      pool->seekers[i] = worker;
+      worker->heard = tpi_peek(&pool->signal);
+      return 1;
+    }
+  }
+  return 0;
 }
 
 static void spin_for_work (const tpi_Worker *worker) {
@@ -415,17 +414,18 @@ static void sleep_locked (tpi_Worker *worker) {
 
 tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
   tp_Manager *pool = worker->pool;
+  int seeks = 0;
   for (;;) {
     tpi_Effects effects = {NULL, NULL};
     tpi_Task *task;
-    int leaves = 0, spun = worker->seeks;
+    int leaves = 0, spun = seeks;
     if (spun)
       spin_for_work(worker);
     tpi_lock(&pool->lock);
     worker->awake = 1;
     task = take_locked(worker, run, &effects);
-    worker->seeks = task == NULL && !spun && seeks_locked(worker);
-    if (task == NULL && !worker->seeks) {
+    seeks = task == NULL && !spun && seeks_locked(worker);
+    if (task == NULL && !seeks) {
       seek_no_more_locked(worker);
       leaves = may_leave_locked(pool);
       if (leaves)
@@ -436,7 +436,7 @@ tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
     tpi_pool_unlock(pool, &effects);
     if (task != NULL || leaves)
       return task;
-    if (!worker->seeks)
+    if (!seeks)
       tpi_host_doze(worker->host);
   }
 }

@@ -35,7 +35,7 @@ void tpi_future_init (tpi_Future *f, const tpi_Class *class, tpi_Host *home,
   f->progress = NULL;
   f->patience = 0;
   f->literal = 0;
-  f->lent = 0;
+  tpi_poke(&f->lent, 0);
   f->kind = TPI_ERROR;
 }
 

@@ -94,7 +94,7 @@ struct tpi_Future {
   unsigned patience;      /* looks an awaiter may spend before it sleeps */
   unsigned char literal;  /* the reason is not to be freed */
   unsigned char kind;     /* a tpi_Kind */
-  unsigned char lent;     /* its home's: C code may be reading the results */
+  atomic_uchar lent;      /* C code may be reading the results */
 };
 
 #pragma GCC visibility push(hidden)

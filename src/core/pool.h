@@ -82,8 +82,7 @@ struct tpi_Worker {
   tpi_Run *runs;         /* the innermost; lock */
   tpi_Run own;           /* the outermost */
   int awake;             /* not idle, nor on its way from there; lock */
-  int seeks;             /* it is one of the seekers... */
-  unsigned heard;        /* ...and this was the signal when it became one */
+  unsigned heard;        /* the signal when it became a seeker */
   /* The task that it is done with but that has not settled yet, or is not
      let go: written under the lock, cleared without. */
   atomic_uint concludes;

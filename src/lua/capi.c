@@ -21,7 +21,7 @@ static void lua_pushfuture (lua_State *L, tp_Future *future) {
 static tp_Future *lua_checkfuture (lua_State *L, int index) {
   tpi_Future *f = tpi_check_future(L, tpi_state_find(L), index);
   tpi_restore_results(L, f, index);
-  f->lent = 1;
+  tpi_poke(&f->lent, 1);
   return (tp_Future *)(void *)f;
 }
 

@@ -55,7 +55,7 @@ static void free_values (tpi_List *results) {
 int tpi_push_results (lua_State *L, tpi_Future *future) {
   tpi_List *results = &future->results;
   int n = (int)results->count;
-  int heavy = !is_light(future) && !future->lent &&
+  int heavy = !is_light(future) && !tpi_peek(&future->lent) &&
               tpi_list_weight(results) >= HEAVY && is_plain(results);
   if (!heavy && !is_light(future) && !has_table(results))
     return tpi_receive(L, results);
