@@ -107,6 +107,38 @@ static void capacity_is_a_count (void **state) {
   finish(pool);
 }
 
+static atomic_uint telling, told;
+
+/* A callback that takes its time. */
+static void tell_slowly (tpi_Waiter *waiter) {
+  (void)waiter;
+  tpi_put(&telling, 1);
+  tpi_word_wake(&telling, 1);
+  while (!tpi_see(&told))
+    tpi_word_wait(&told, 0, TPI_NEVER);
+}
+
+/* It counted as one who seeks, and nobody else was woken for new work. */
+static void who_is_telling_seeks_nothing (void **state) {
+  tp_Manager *pool = make(2, 10);
+  tpi_Task *first = task(pool, "p.gate", 0), *second;
+  tpi_Waiter waiter = {NULL, NULL, tell_slowly};
+  (void)state;
+  assert_true(tpi_future_join(&first->future, &waiter));
+  assert_int_equal(tpi_pool_submit(pool, first, NULL), TP_OK);
+  open_gate();
+  while (!tpi_see(&telling))
+    tpi_word_wait(&telling, 0, TPI_NEVER);
+  second = task(pool, "p.count", 0);
+  assert_int_equal(tpi_pool_submit(pool, second, NULL), TP_OK);
+  await(second);
+  tpi_put(&told, 1);
+  tpi_word_wake(&told, 1);
+  tpi_future_release(&first->future);
+  tpi_future_release(&second->future);
+  finish(pool);
+}
+
 static void who_stands_at_the_door_enters_or_is_late (void **state) {
   tp_Manager *pool = make(1, 1);
   tpi_Task *held[2], *late = task(pool, "p.count", 0);
@@ -192,6 +224,7 @@ int main (void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(runs_tasks),
       cmocka_unit_test(capacity_is_a_count),
+      cmocka_unit_test(who_is_telling_seeks_nothing),
       cmocka_unit_test(who_stands_at_the_door_enters_or_is_late),
       cmocka_unit_test(closing_drains_and_refuses),
       cmocka_unit_test(cancelling_settles_all),
