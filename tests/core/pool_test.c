@@ -107,6 +107,21 @@ static void capacity_is_a_count (void **state) {
   finish(pool);
 }
 
+/* Until that many workers sleep. */
+static void wait_asleep (tp_Manager *pool, unsigned wanted) {
+  uint64_t limit = tpi_deadline(60);
+  unsigned asleep;
+  do {
+    asleep = 0;
+    tpi_lock(&pool->lock);
+    for (const tpi_Worker *w = pool->idle; w != NULL; w = w->next_idle)
+      asleep++;
+    tpi_unlock(&pool->lock);
+    tpi_relax();
+    assert_true(tpi_until(limit) > 0);
+  } while (asleep != wanted);
+}
+
 static atomic_uint telling, told;
 
 /* A callback that takes its time. */
@@ -125,7 +140,9 @@ static void who_is_telling_seeks_nothing (void **state) {
   tpi_Waiter waiter = {NULL, NULL, tell_slowly};
   (void)state;
   assert_true(tpi_future_join(&first->future, &waiter));
+  wait_asleep(pool, 2);
   assert_int_equal(tpi_pool_submit(pool, first, NULL), TP_OK);
+  wait_asleep(pool, 1);
   open_gate();
   while (!tpi_see(&telling))
     tpi_word_wait(&telling, 0, TPI_NEVER);
