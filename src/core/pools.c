@@ -9,6 +9,7 @@
 #include "core/functions.h"
 #include "core/pin.h"
 #include "core/thread.h"
+#include "core/word.h"
 
 enum { DEFAULT_WORKERS = 4, DEFAULT_QUEUE = 40, DEFAULT_SPIN = 2000 };
 
@@ -159,6 +160,7 @@ static void after_fork (void) {
 }
 
 static void in_child (void) {
+  tpi_words_forget(); /* before any lock is let go */
   pools = NULL; /* the parent's, with threads that are not here */
   tpi_timers_forget();
   tpi_threads_forget();

@@ -32,6 +32,8 @@ void tpi_word_wake (atomic_uint *word, int all) {
           NULL, NULL, 0);
 }
 
+void tpi_words_forget (void) {}
+
 #else
 
 #include <pthread.h>
@@ -93,5 +95,8 @@ void tpi_word_wake (atomic_uint *word, int all) {
   pthread_cond_broadcast(&buckets[b].cond);
   pthread_mutex_unlock(&buckets[b].mutex);
 }
+
+/* A thread that stayed with the parent may have held any of them. */
+void tpi_words_forget (void) { make_buckets(); }
 
 #endif

@@ -23,5 +23,8 @@ int tpi_word_wait (atomic_uint *word, unsigned value, uint64_t deadline);
 /* Wakes one sleeper, or all. */
 void tpi_word_wake (atomic_uint *word, int all);
 
+/* In the child after a fork: nobody sleeps, nor is about to. */
+void tpi_words_forget (void);
+
 #pragma GCC visibility pop
 #endif
