@@ -191,3 +191,50 @@ describe("wait_all", function ()
     assert.is_true(ok)
   end)
 end)
+
+describe("a batch that does not fit", function ()
+  after_each(session.finish)
+
+  it("enters whole or not at all when full is to fail", function ()
+    local pool = session.pool { workers = 1, queue = 2, full = "fail" }
+    local gate = session.block(pool)
+    local ok, err = pcall(pool.call_many, pool, "test.count", { {}, {}, {} })
+    assert.is_false(ok)
+    assert.are.equal("full", err.kind)
+    assert.are.equal(0, pool:stats().queued.total)
+    local futures = pool:call_many("test.count", { {}, {} })
+    testmod.open(gate)
+    session.settle(futures)
+  end)
+
+  it("runs nothing of what nobody gets when its manager is closed", function ()
+    local pool = session.pool { workers = 1, queue = 2, name = "broken-off" }
+    local gate = session.block(pool)
+    local closer = session.state([[
+      local testmod = require "testmod"
+      local pool = require "tidepool".attach "broken-off"
+      while pool:stats().queued.total < 2 do end -- the rest is at the door
+      pool:shutdown { drain = false, timeout = 0 }
+    ]])
+    testmod.runs(true)
+    local ok, err = pcall(pool.call_many, pool, "test.count",
+      { {}, {}, {}, {} })
+    assert.is_false(ok)
+    assert.are.equal("closed", err.kind)
+    testmod.open(gate)
+    closer.join()
+    assert.are.equal(0, testmod.runs())
+  end)
+
+  it("is refused when its length is no length", function ()
+    local pool = session.pool()
+    local odd = setmetatable({}, { __len = function () return -1 end })
+    assert.has_error(function () pool:call_many("test.add", odd) end)
+    assert.has_error(function ()
+      pool:call_many("test.echo", { { 1, 2, n = 1.5 } })
+    end)
+    assert.has_error(function ()
+      pool:call_many("test.echo", { { 1, n = -1 } })
+    end)
+  end)
+end)

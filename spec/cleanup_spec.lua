@@ -98,3 +98,68 @@ describe("cleanup", function ()
     assert.is_true(before - process.resident() > size // 2)
   end)
 end)
+
+-- Runs `f(future)` in finalizers while the body awaits that future.
+local function from_finalizers(f, body)
+  local current, over
+  local function again()
+    setmetatable({}, { __gc = function ()
+      if current then pcall(f, current) end
+      if not over then again() end
+    end })
+  end
+  local before = collectgarbage("incremental", 0, 10000)
+  for _ = 1, 20 do again() end
+  for _ = 1, session.count(3000, 300) do
+    body(function (future) current = future end)
+    current = nil
+  end
+  over = true
+  collectgarbage("incremental", 200, 100)
+  collectgarbage(before)
+end
+
+describe("a finalizer", function ()
+  after_each(session.finish)
+
+  it("may clean up the future that is being read", function ()
+    local pool = session.pool()
+    from_finalizers(function (future) future:cleanup() end, function (watch)
+      local future = pool:call("test.echo", "some text", { { 1 } }, "more")
+      future:wait(session.limit)
+      watch(future)
+      local ok, text, list = pcall(future.await, future)
+      if ok then
+        assert.are.equal("some text", text)
+        assert.are.same({ { 1 } }, list)
+      else
+        assert.is_truthy(text:find "cleaned up")
+      end
+    end)
+  end)
+
+  it("may clean up the failure that is being raised", function ()
+    local pool = session.pool()
+    from_finalizers(function (future) future:cleanup() end, function (watch)
+      local future = pool:call("test.fail", "the reason of it")
+      future:wait(session.limit)
+      watch(future)
+      local ok, err = pcall(future.await, future)
+      assert.is_false(ok)
+      assert.is_truthy(tostring(err):find "the reason of it" or
+        tostring(err):find "cleaned up")
+    end)
+  end)
+
+  it("may await the future that is being read", function ()
+    local pool = session.pool()
+    local text = ("x"):rep(100000)
+    from_finalizers(function (future) future:await() end, function (watch)
+      local future = pool:call("test.echo", text, text .. "y")
+      future:wait(session.limit)
+      watch(future)
+      local a, b = future:await()
+      assert.is_true(a == text and b == text .. "y")
+    end)
+  end)
+end)

@@ -49,6 +49,16 @@ describe("memory", function ()
     assert.is_true(pool:wait_all(session.limit))
   end)
 
+  it("is flat with the incremental collector, as in most programs", function ()
+    local pool = session.pool { workers = 2, queue = 100 }
+    local before = collectgarbage "incremental"
+    flat(calls, 32 * mebibyte, function (i)
+      pool:call("test.add", i, 1)
+    end)
+    collectgarbage(before)
+    assert.is_true(pool:wait_all(session.limit))
+  end)
+
   it("is flat over small calls that are cleaned up", function ()
     local pool = session.pool { workers = 2, queue = 100 }
     flat(calls, 32 * mebibyte, function (i)

@@ -294,3 +294,24 @@ end)
 it("the default manager is shared, so nobody's test closes it", function ()
   assert.are.equal(3, tidepool.call("test.add", 1, 2):await(session.limit))
 end)
+
+describe("a shutdown that runs out of time", function ()
+  after_each(session.finish)
+
+  it("leaves no future unsettled", function ()
+    for i = 1, session.count(20000, 1000) do
+      local pool = session.pool { workers = 2, queue = 100 }
+      local futures = {}
+      for k = 1, 60 do
+        futures[k] = pool:call("test.echo", k)
+      end
+      pool:shutdown { timeout = 0, drain = i % 2 == 0 }
+      for k = 1, 60 do
+        assert.is_true(futures[k]:is_ready())
+      end
+      if i % 100 == 0 then
+        session.finish()
+      end
+    end
+  end)
+end)

@@ -291,6 +291,15 @@ describe("nesting", function ()
     refused({ "200" }, t)
   end)
 
+  it("is refused when C moves it into one more table", function ()
+    local deep = {}
+    for _ = 1, 198 do deep = { deep } end
+    local packed = pool:call("test.pack", deep):await(session.limit)
+    assert.is_table(packed)
+    local again = pool:call("test.pack", packed)
+    assert.is_truthy(session.failure(again).message:find "deeper than 200")
+  end)
+
   it("fails the task when C builds it deeper", function ()
     local value, depth = pool:call("test.nest", 200):await(session.limit), 0
     while value do

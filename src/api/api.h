@@ -32,6 +32,7 @@ typedef struct tpi_Context {
 struct tp_Promise {
   tpi_Future future;
   atomic_uint writers;
+  unsigned generation; /* the process it was made in (thread.h) */
 };
 
 #pragma GCC visibility push(hidden)

@@ -11,6 +11,8 @@ struct tpi_Frame {
   enum { ITEM, KEY, VALUE } next; /* what the next push is */
 };
 
+static const char too_deep[] = "tables nest deeper than 200";
+
 static int fault (tpi_Context *c, const char *what) {
   if (c->fault == NULL)
     c->fault = what;
@@ -58,7 +60,10 @@ int tpi_api_pushscalar (tp_Context *ctx, tp_Value value) {
 int tpi_api_pushvalue (tp_Context *ctx, const tp_Value *value) {
   tpi_Context *c = tpi_context(ctx);
   tp_Value mine;
-  int rc = c->task == NULL ? tpi_list_copy(c->out, &mine, value)
+  int rc;
+  if (c->depth + tpi_value_height(value) > TPI_MAXDEPTH)
+    return fault(c, too_deep);
+  rc = c->task == NULL ? tpi_list_copy(c->out, &mine, value)
                            : tpi_list_share(c->out, &mine, value);
   return rc == TP_OK ? push(c, mine) : remember(c, rc);
 }
@@ -66,7 +71,10 @@ int tpi_api_pushvalue (tp_Context *ctx, const tp_Value *value) {
 int tpi_api_pushcopy (tp_Context *ctx, const tp_Value *value) {
   tpi_Context *c = tpi_context(ctx);
   tp_Value mine;
-  int rc = tpi_list_copy(c->out, &mine, value);
+  int rc;
+  if (c->depth + tpi_value_height(value) > TPI_MAXDEPTH)
+    return fault(c, too_deep);
+  rc = tpi_list_copy(c->out, &mine, value);
   return rc == TP_OK ? push(c, mine) : remember(c, rc);
 }
 
@@ -97,7 +105,7 @@ int tpi_api_opentable (tp_Context *ctx, size_t narray, size_t npairs) {
   if (c->failed)
     return TP_FAILED;
   if (c->depth == TPI_MAXDEPTH)
-    return fault(c, "tables nest deeper than 200");
+    return fault(c, too_deep);
   frame = tpi_list_room(c->out, sizeof *frame);
   rc = tpi_list_table(c->out, &value, narray, npairs);
   if (frame == NULL || rc != TP_OK)
@@ -133,6 +141,8 @@ int tpi_api_closetable (tp_Context *ctx) {
     return fault(c, "tp_closetable without tp_opentable");
   if (c->frame->next != ITEM)
     fault(c, "a key without a value");
+  if (c->frame->outer != NULL)
+    tpi_table_raise(c->frame->outer->table, c->frame->table->height);
   c->frame = c->frame->outer;
   c->depth--;
   return TP_OK;

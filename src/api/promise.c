@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "api/table.h"
 #include "core/memory.h"
+#include "core/thread.h"
 
 static void free_shell (tpi_Block *shell, tpi_List *list) {
   (void)list;
@@ -13,7 +14,13 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
   tpi_future_fini(future, heir, free_shell);
 }
 
-static const tpi_Class promised = {NULL, NULL, NULL, NULL, destroy};
+/* Who was to resolve it stayed with the parent. */
+static int orphaned (const tpi_Future *future) {
+  return ((const tp_Promise *)(const void *)future)->generation !=
+         tpi_see(&tpi_generation);
+}
+
+static const tpi_Class promised = {NULL, NULL, NULL, orphaned, destroy};
 
 tp_Promise *tpi_promise_new (tpi_Host *home) {
   tp_Promise *promise = tpi_alloc(sizeof *promise);
@@ -22,6 +29,7 @@ tp_Promise *tpi_promise_new (tpi_Host *home) {
   tpi_future_init(&promise->future, &promised, home, NULL, 0);
   promise->future.id = tpi_future_ids(1);
   tpi_poke(&promise->writers, 1);
+  promise->generation = tpi_see(&tpi_generation);
   return promise;
 }
 

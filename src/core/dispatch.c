@@ -281,8 +281,8 @@ int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
   return rc;
 }
 
-int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks,
-                          size_t *count) {
+int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks, size_t *count,
+                          int whole) {
   tpi_Effects effects = {NULL, NULL};
   uint64_t now = tpi_now();
   size_t n = *count, i = 0;
@@ -297,6 +297,8 @@ int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks,
   tpi_lock(&pool->lock);
   if (pool->closing)
     rc = TP_CLOSED;
+  else if (whole && n > pool->capacity - tpi_peek(&pool->slots))
+    rc = TP_FULL;
   for (; rc == TP_OK && i < n; i++) {
     if (!may_enter_locked(pool)) {
       rc = TP_FULL;

@@ -169,9 +169,11 @@ void tpi_pool_stats (tp_Manager *pool, tpi_Stats *stats);
 ** TP_CANCELLED when the parker was stopped. `p` is used up.
 */
 int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p);
-/* Submits as many as enter without blocking, with one wake. TP_OK, or why
-   there will be no more; *count is how many entered. */
-int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks, size_t *count);
+/* Submits as many as enter without blocking, or, if `whole`, all or none,
+   with one wake. TP_OK, or why there will be no more; *count is how many
+   entered. */
+int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks, size_t *count,
+                          int whole);
 /* The class of every task has this as its withdraw. */
 void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was);
 /* Was the pool made before a fork? */

@@ -17,6 +17,7 @@ static tpi_Lock lock;
 static tp_Manager *pools; /* guarded by lock */
 static tpi_Lock naming;   /* held while a name is looked up and then taken */
 static atomic_ullong grace = TPI_SECOND;
+static atomic_ullong ran_out; /* when a grace last did */
 
 /* ---------------------------------------------------------------- */
 /* The list                                                          */
@@ -117,10 +118,13 @@ void tpi_pools_leave (tpi_Host *home) {
   while ((pool = next_pool(pool)) != NULL) {
     tpi_Parker p;
     tpi_parker_init(&p, NULL, NULL, NULL);
-    tpi_pool_returned(pool, home, &p, deadline);
+    if (tpi_pool_returned(pool, home, &p, deadline) == TPI_LATE)
+      tpi_put(&ran_out, tpi_now());
   }
   tpi_blobs_trim();
 }
+
+enum { AT_ONCE = 100 * 1000 * 1000 }; /* ns */
 
 /* What has not returned after the grace is left behind: it may go on using
    what it uses, for nothing of ours is freed. */
@@ -128,6 +132,8 @@ static void at_exit (void) {
   static atomic_uint done; /* it was put in front more than once */
   uint64_t deadline = tpi_now() + tpi_see(&grace);
   tp_Manager *pool = NULL;
+  if (tpi_now() - tpi_see(&ran_out) < AT_ONCE)
+    deadline = tpi_now(); /* nobody waits twice for those */
   if (tpi_swap(&done, tpi_see(&tpi_generation) + 1) ==
       tpi_see(&tpi_generation) + 1)
     return;

@@ -249,11 +249,22 @@ int tpi_list_table (tpi_List *list, tp_Value *value, size_t narray,
   t->table.map = map;
   t->table.length = t->table.pairs = 0;
   tpi_poke(&t->shared, 0);
+  t->height = 1;
   t->array_room = narray;
   t->pair_room = npairs;
   value->tag = TP_TTABLE;
   value->as.table = &t->table;
   return TP_OK;
+}
+
+unsigned tpi_value_height (const tp_Value *value) {
+  const tp_Table *table = tp_tableof(value);
+  return table != NULL ? ((const tpi_Table *)(const void *)table)->height : 0;
+}
+
+void tpi_table_raise (tpi_Table *table, unsigned height) {
+  if (table->height <= height)
+    table->height = height + 1;
 }
 
 int tpi_table_append (tpi_List *list, tpi_Table *t, tp_Value value) {
@@ -264,6 +275,7 @@ int tpi_table_append (tpi_List *list, tpi_Table *t, tp_Value value) {
       return TP_NOMEM;
     t->table.array = p;
   }
+  tpi_table_raise(t, tpi_value_height(&value));
   ((tp_Value *)t->table.array)[t->table.length++] = value;
   return TP_OK;
 }
@@ -278,6 +290,8 @@ int tpi_table_put (tpi_List *list, tpi_Table *t, tp_Value key,
     t->table.map = p;
   }
   pair = (tp_Value *)t->table.map + 2 * t->table.pairs++;
+  tpi_table_raise(t, tpi_value_height(&key));
+  tpi_table_raise(t, tpi_value_height(&value));
   pair[0] = key;
   pair[1] = value;
   return TP_OK;

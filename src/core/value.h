@@ -47,6 +47,7 @@ struct tpi_List {
 typedef struct tpi_Table {
   tp_Table table;
   atomic_uint shared;
+  unsigned height; /* of the tables in it, and itself */
   size_t array_room;
   size_t pair_room;
 } tpi_Table;
@@ -108,6 +109,11 @@ int tpi_list_table (tpi_List *list, tp_Value *value, size_t narray,
 int tpi_table_append (tpi_List *list, tpi_Table *table, tp_Value value);
 int tpi_table_put (tpi_List *list, tpi_Table *table, tp_Value key,
                    tp_Value value);
+
+/* How deep tables nest in a value; 0 for what is none. */
+unsigned tpi_value_height (const tp_Value *value);
+/* There is something in the table that is so high. */
+void tpi_table_raise (tpi_Table *table, unsigned height);
 
 /* Makes *value the same as a value of another list, without copying long
    strings or tables. A list that borrows must adopt the other in time. */

@@ -19,6 +19,14 @@ typedef struct tpi_Manager {
   unsigned char fails;    /* full="fail" */
 } tpi_Manager;
 
+/* A Future. While it is being read, finalizers and hooks may run that clean it
+   up: then the last reader lets go of it. */
+typedef struct tpi_Handle {
+  tpi_Future *future; /* retained; or NULL */
+  unsigned readers;
+  unsigned cleaned;   /* up, though it may not be let go of yet */
+} tpi_Handle;
+
 #pragma GCC visibility push(hidden)
 
 /* --- manager.c, submit.c, options.c --- */
@@ -50,21 +58,23 @@ void tpi_options_shutdown (lua_State *L, int index, int *drain,
 
 void tpi_open_future (lua_State *L);
 /* Pushes a Future that owns nothing yet. */
-tpi_Future **tpi_push_future_handle (lua_State *L);
+tpi_Handle *tpi_push_future_handle (lua_State *L);
 /* Pushes a Future for one that may be at home elsewhere, which it retains. */
 void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future);
 /* The future at that index, or NULL when it is none, or was cleaned up. */
 tpi_Future *tpi_to_future (lua_State *L, const tpi_State *S, int index);
-/* Raise for anything else. A handle stays where it is; it is empty once its
-   Future was cleaned up. */
-tpi_Future **tpi_check_handle (lua_State *L, const tpi_State *S, int index);
-tpi_Future *tpi_future_at (lua_State *L, tpi_Future **handle);
+int tpi_is_future (lua_State *L, const tpi_State *S, int index);
+/* Raise for anything else. A handle stays where it is; tpi_future_at raises
+   once its Future was cleaned up. */
+tpi_Handle *tpi_check_handle (lua_State *L, const tpi_State *S, int index);
+tpi_Future *tpi_future_at (lua_State *L, const tpi_Handle *handle);
 tpi_Future *tpi_check_future (lua_State *L, const tpi_State *S, int index);
 
 /* --- results.c --- */
 
-/* Pushes the results of the completed Future at index 1; how many. */
-int tpi_push_results (lua_State *L, tpi_Future *future);
+/* Pushes the results of the completed Future at index 1, which is being read;
+   how many. */
+int tpi_push_results (lua_State *L, const tpi_Handle *handle);
 /* Before the Future at `index` is handed on: its results are all there. */
 void tpi_restore_results (lua_State *L, tpi_Future *future, int index);
 
@@ -103,19 +113,22 @@ int tpi_receive (lua_State *L, const tpi_List *list);
 /* Blocks until the Future has settled (TP_OK), the deadline (TP_TIMEOUT), or
    not at all after a fork (TP_BROKEN). Drains. Raises when the program is
    interrupted. */
-int tpi_await (lua_State *L, tpi_State *S, tpi_Future **handle,
+int tpi_await (lua_State *L, tpi_State *S, const tpi_Handle *handle,
                uint64_t deadline);
 /* A parker for one wait of this Lua state. */
 typedef struct tpi_Sleep {
   tpi_Parker parker;
   lua_State *main;
   void (*hook) (lua_State *L, lua_Debug *ar); /* of main, before */
+  int deaf; /* a hook was due before: it cannot run here */
 } tpi_Sleep;
 /* Before it: may raise, or run a hook. */
 void tpi_sleep_prepare (lua_State *L, tpi_State *S);
 void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep);
 /* After a wait that was stopped: lets the interrupt happen, if it is one. */
 void tpi_sleep_stopped (lua_State *L, tpi_State *S);
+/* The same, but what it raises is left on top: true then. */
+int tpi_sleep_interrupted (lua_State *L, tpi_State *S);
 int tpi_l_poll (lua_State *L); /* blocks up to its timeout */
 int tpi_l_fd (lua_State *L);
 /* A number of seconds at `index`, `absent` if nil or none there. */

@@ -5,12 +5,12 @@
 
 static tp_Promise *lua_promise (lua_State *L) {
   tpi_State *S = tpi_state_find(L);
-  tpi_Future **handle = tpi_push_future_handle(L);
+  tpi_Handle *handle = tpi_push_future_handle(L);
   tp_Promise *promise = tpi_promise_new(S->host);
   if (promise == NULL)
     luaL_error(L, "not enough memory");
   tpi_future_retain(&promise->future);
-  *handle = &promise->future;
+  handle->future = &promise->future;
   return promise;
 }
 

@@ -4,22 +4,23 @@
 #include "lua/binding.h"
 
 void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future) {
-  tpi_Future **handle = tpi_push_future_handle(L);
+  tpi_Handle *handle = tpi_push_future_handle(L);
   tpi_future_retain(future);
-  *handle = future;
+  handle->future = future;
   if (tpi_future_herald(future, S->host) != TP_OK)
     luaL_error(L, "not enough memory");
 }
 
-tpi_Future **tpi_push_future_handle (lua_State *L) {
-  tpi_Future **handle = lua_newuserdatauv(L, sizeof *handle, 0);
-  *handle = NULL;
+tpi_Handle *tpi_push_future_handle (lua_State *L) {
+  tpi_Handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  handle->future = NULL;
+  handle->readers = handle->cleaned = 0;
   tpi_push_upvalue(L, TPI_UP_FUTURE);
   lua_setmetatable(L, -2);
   return handle;
 }
 
-static tpi_Future **to_handle (lua_State *L, const tpi_State *S, int index) {
+static tpi_Handle *to_handle (lua_State *L, const tpi_State *S, int index) {
   void *p = lua_touserdata(L, index);
   int same;
   if (p == NULL || !lua_getmetatable(L, index))
@@ -30,20 +31,24 @@ static tpi_Future **to_handle (lua_State *L, const tpi_State *S, int index) {
 }
 
 tpi_Future *tpi_to_future (lua_State *L, const tpi_State *S, int index) {
-  tpi_Future **handle = to_handle(L, S, index);
-  return handle != NULL ? *handle : NULL;
+  const tpi_Handle *handle = to_handle(L, S, index);
+  return handle != NULL && !handle->cleaned ? handle->future : NULL;
 }
 
-tpi_Future **tpi_check_handle (lua_State *L, const tpi_State *S, int index) {
-  tpi_Future **handle = to_handle(L, S, index);
+int tpi_is_future (lua_State *L, const tpi_State *S, int index) {
+  return to_handle(L, S, index) != NULL;
+}
+
+tpi_Handle *tpi_check_handle (lua_State *L, const tpi_State *S, int index) {
+  tpi_Handle *handle = to_handle(L, S, index);
   return handle != NULL ? handle
                         : luaL_checkudata(L, index, "tidepool.Future");
 }
 
-tpi_Future *tpi_future_at (lua_State *L, tpi_Future **handle) {
-  if (*handle == NULL)
+tpi_Future *tpi_future_at (lua_State *L, const tpi_Handle *handle) {
+  if (handle->future == NULL || handle->cleaned)
     luaL_error(L, "future was cleaned up");
-  return *handle;
+  return handle->future;
 }
 
 tpi_Future *tpi_check_future (lua_State *L, const tpi_State *S, int index) {
@@ -58,91 +63,115 @@ static tpi_Future *self (lua_State *L, tpi_State **S) {
 
 /* ---------------------------------------------------------------- */
 /* Results                                                           */
-/* ---------------------------------------------------------------- */
+/*
+** Pushing allocates, so the collector may run finalizers, and these may clean
+** up the very future. What raises on the way leaves the handle marked as
+** read: then the future goes when the handle is collected.
+*/
+
+static void let_go (tpi_Handle *handle) {
+  tpi_Future *future = handle->future;
+  handle->future = NULL;
+  tpi_future_release(future);
+}
+
+static void begin (tpi_Handle *handle) { handle->readers++; }
+
+static void end (tpi_Handle *handle) {
+  if (--handle->readers == 0 && handle->cleaned)
+    let_go(handle);
+}
 
 /* The results of the settled Future at index 1, or raises its Error. */
-static int answer (lua_State *L, tpi_Future *future) {
-  if (tpi_future_state(future) != TPI_COMPLETED) {
-    tpi_push_failure(L, future, 1);
-    return lua_error(L);
-  }
-  return tpi_push_results(L, future);
+static int answer (lua_State *L, tpi_Handle *handle) {
+  int n = -1;
+  begin(handle);
+  if (tpi_future_state(handle->future) == TPI_COMPLETED)
+    n = tpi_push_results(L, handle);
+  else
+    tpi_push_failure(L, handle->future, 1);
+  end(handle);
+  return n >= 0 ? n : lua_error(L);
 }
 
 /* Pushes the Error of an await that ended without the future. */
-static void push_unsettled (lua_State *L, tpi_Future *future, int rc,
+static void push_unsettled (lua_State *L, tpi_Handle *handle, int rc,
                             double seconds) {
+  tpi_Future *future = handle->future;
+  begin(handle);
   if (rc != TP_TIMEOUT) {
     tpi_push_code(L, rc, tpi_name_of(future));
-    return;
+  } else {
+    lua_pushfstring(L, "not settled after %f s; the task goes on",
+                    (LUAI_UACNUMBER)seconds);
+    tpi_push_error(L, TPI_KIND_TIMEOUT, lua_tostring(L, -1),
+                   tpi_name_of(future));
+    lua_remove(L, -2);
+    lua_pushinteger(L, (lua_Integer)future->id);
+    lua_setfield(L, -2, "id");
   }
-  lua_pushfstring(L, "not settled after %f s; the task goes on",
-                  (LUAI_UACNUMBER)seconds);
-  tpi_push_error(L, TPI_KIND_TIMEOUT, lua_tostring(L, -1), tpi_name_of(future));
-  lua_remove(L, -2);
+  end(handle);
 }
 
 /* The common head of awaiting: future [timeout]; what tpi_await answered. The
    turn comes before the look at the future, which it may clean up. */
-static int await_self (lua_State *L, tpi_State **S, tpi_Future **future,
-                       double *seconds) {
-  tpi_Future **handle;
+static int await_self (lua_State *L, tpi_Handle **handle, double *seconds) {
+  tpi_State *S = tpi_state(L);
   int rc;
-  *S = tpi_state(L);
   *seconds = tpi_opt_seconds(L, 2, -1);
-  handle = tpi_check_handle(L, *S, 1);
-  tpi_future_at(L, handle);
-  tpi_state_turn(L, *S);
-  rc = tpi_await(L, *S, handle,
-                 *seconds == 0 ? 0 : tpi_deadline(*seconds));
-  *future = tpi_future_at(L, handle);
+  *handle = tpi_check_handle(L, S, 1);
+  tpi_future_at(L, *handle);
+  tpi_state_turn(L, S);
+  rc = tpi_await(L, S, *handle, *seconds == 0 ? 0 : tpi_deadline(*seconds));
+  tpi_future_at(L, *handle);
   return rc;
 }
 
 static int await (lua_State *L) {
-  tpi_State *S;
-  tpi_Future *future;
+  tpi_Handle *handle;
   double seconds;
-  int rc = await_self(L, &S, &future, &seconds);
+  int rc = await_self(L, &handle, &seconds);
   if (rc == TP_OK)
-    return answer(L, future);
-  push_unsettled(L, future, rc, seconds);
+    return answer(L, handle);
+  push_unsettled(L, handle, rc, seconds);
   return lua_error(L);
 }
 
 static int get (lua_State *L) {
-  tpi_State *S;
-  tpi_Future *future = self(L, &S);
-  if (!tpi_future_settled(future))
+  tpi_Handle *handle = tpi_check_handle(L, tpi_state(L), 1);
+  if (!tpi_future_settled(tpi_future_at(L, handle)))
     return luaL_error(L, "future not ready");
-  return answer(L, future);
+  return answer(L, handle);
 }
 
 /* Misuse still raises; what a task or a deadline raises is answered. */
 static int pawait (lua_State *L) {
-  tpi_State *S;
-  tpi_Future *future;
+  tpi_Handle *handle;
   double seconds;
-  int rc = await_self(L, &S, &future, &seconds);
+  int rc = await_self(L, &handle, &seconds);
   lua_settop(L, 1);
   lua_pushboolean(L, rc == TP_OK &&
-                         tpi_future_state(future) == TPI_COMPLETED);
+                         tpi_future_state(handle->future) == TPI_COMPLETED);
   if (lua_toboolean(L, -1))
-    return 1 + answer(L, future);
-  if (rc == TP_OK)
-    tpi_push_failure(L, future, 1);
-  else
-    push_unsettled(L, future, rc, seconds);
+    return 1 + answer(L, handle);
+  if (rc != TP_OK) {
+    push_unsettled(L, handle, rc, seconds);
+    return 2;
+  }
+  begin(handle);
+  tpi_push_failure(L, handle->future, 1);
+  end(handle);
   return 2;
 }
 
 static int wait (lua_State *L) {
-  tpi_State *S;
-  tpi_Future *future;
+  tpi_Handle *handle;
   double seconds;
-  int rc = await_self(L, &S, &future, &seconds);
-  if (rc == TP_BROKEN)
-    return tpi_raise_code(L, rc, tpi_name_of(future));
+  int rc = await_self(L, &handle, &seconds);
+  if (rc == TP_BROKEN) {
+    push_unsettled(L, handle, rc, seconds);
+    return lua_error(L);
+  }
   lua_pushboolean(L, rc == TP_OK);
   return 1;
 }
@@ -181,8 +210,11 @@ static int progress (lua_State *L) {
 
 static int cancel (lua_State *L) {
   tpi_State *S;
+  size_t length = 0;
+  const char *reason = luaL_optlstring(L, 2, NULL, &length);
   tpi_Future *future = self(L, &S);
-  const char *reason = luaL_optstring(L, 2, NULL);
+  luaL_argcheck(L, reason == NULL || strlen(reason) == length, 2,
+                "a reason has no zeros");
   if (!tpi_future_settled(future) && future->class->orphaned != NULL &&
       future->class->orphaned(future))
     return tpi_raise_code(L, TP_BROKEN, NULL);
@@ -194,44 +226,41 @@ static int cancel (lua_State *L) {
    may yet fail, and that would be news. */
 static int cleanup (lua_State *L) {
   tpi_State *S = tpi_state(L);
-  tpi_Future **handle = to_handle(L, S, 1);
-  if (handle == NULL)
-    luaL_checkudata(L, 1, "tidepool.Future");
-  else if (*handle != NULL) {
-    tpi_Future *future = *handle;
-    *handle = NULL;
-    tpi_future_read(future);
-    tpi_future_release(future);
-    lua_pushvalue(L, 1);
-    lua_pushnil(L);
-    lua_rawset(L, lua_upvalueindex(TPI_UP_OUTCOMES));
-  }
+  tpi_Handle *handle = tpi_check_handle(L, S, 1);
+  if (handle->future == NULL || handle->cleaned)
+    return 0;
+  handle->cleaned = 1;
+  tpi_future_read(handle->future);
+  if (handle->readers == 0)
+    let_go(handle);
+  lua_pushvalue(L, 1);
+  lua_pushnil(L);
+  lua_rawset(L, lua_upvalueindex(TPI_UP_OUTCOMES));
   return 0;
 }
 
 static int collect (lua_State *L) {
   const tpi_State *S = lua_touserdata(L, lua_upvalueindex(TPI_UP_STATE));
-  tpi_Future **handle = to_handle(L, S, 1);
-  tpi_Future *future = handle != NULL ? *handle : NULL;
-  if (future == NULL)
-    return 0;
-  *handle = NULL;
-  tpi_future_release(future);
+  tpi_Handle *handle = to_handle(L, S, 1);
+  if (handle != NULL)
+    let_go(handle);
   return 0;
 }
 
 static int to_string (lua_State *L) {
-  tpi_Future **handle = luaL_checkudata(L, 1, "tidepool.Future");
-  tpi_Future *future = *handle;
+  tpi_Handle *handle = luaL_checkudata(L, 1, "tidepool.Future");
+  tpi_Future *future = handle->future;
   const char *name, *phase;
-  if (future == NULL) {
+  if (future == NULL || handle->cleaned) {
     lua_pushliteral(L, "tidepool.Future: cleaned up");
     return 1;
   }
   name = future->class->name != NULL ? future->class->name(future) : "promise";
   phase = tpi_phase_name(tpi_future_state(future));
+  begin(handle);
   lua_pushfstring(L, "tidepool.Future: %I (%s, %s)",
                   (LUAI_UACINT)future->id, phase, name);
+  end(handle);
   return 1;
 }
 

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "core/clock.h"
 #include "core/pools.h"
 #include "lua/binding.h"
@@ -56,11 +58,13 @@ static int new (lua_State *L) {
 }
 
 static int attach (lua_State *L) {
-  const char *name = luaL_checkstring(L, 1);
+  size_t length;
+  const char *name = luaL_checklstring(L, 1, &length);
   tpi_Manager *manager;
   tpi_state(L);
   manager = tpi_push_manager_handle(L);
-  manager->pool = tpi_pools_find(name);
+  if (strlen(name) == length)
+    manager->pool = tpi_pools_find(name);
   if (manager->pool == NULL)
     return luaL_error(L, "no manager named '%s' is open", name);
   return 1;
@@ -93,6 +97,7 @@ static int get_default (lua_State *L) {
 
 /* tidepool.call(name, ...) */
 static int call_default (lua_State *L) {
+  luaL_checkstring(L, 1); /* before the arguments move up by one */
   push_default(L);
   lua_insert(L, 1);
   return tpi_l_call(L);
@@ -149,14 +154,20 @@ static int shut (lua_State *L, tpi_State *S, tpi_Manager *manager, int drain,
                  double seconds) {
   static const char reason[] = "the manager was shut down";
   uint64_t deadline = tpi_deadline(seconds);
+  tpi_Parker p;
   int left;
   tpi_pool_close(manager->pool);
   if (!drain)
     tpi_pool_cancel(manager->pool, NULL, reason);
   left = wait_on(L, S, manager, tpi_pool_join, deadline);
-  if (!left && drain)
+  if (left)
+    return 1;
+  if (drain)
     tpi_pool_cancel(manager->pool, NULL, reason);
-  return left;
+  /* what a worker has just returned settles in a moment */
+  tpi_parker_init(&p, NULL, NULL, NULL);
+  tpi_pool_settle(manager->pool, &p, TPI_NEVER);
+  return 0;
 }
 
 static int shutdown (lua_State *L) {

@@ -116,7 +116,7 @@ static const char *name_option (lua_State *L, int index) {
     return NULL;
   if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) == 0 ||
       strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
-    bad(L, "name", "string without zeros", LUA_TNONE);
+    bad(L, "name", "some letters, none of them zero,", LUA_TNONE);
   if (strcmp(lua_tostring(L, -1), "default") == 0)
     bad(L, "name", "any name but that of tidepool.default()", LUA_TSTRING);
   return lua_tostring(L, -1);

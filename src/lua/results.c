@@ -52,7 +52,8 @@ static void free_values (tpi_List *results) {
   results->count = count;
 }
 
-int tpi_push_results (lua_State *L, tpi_Future *future) {
+int tpi_push_results (lua_State *L, const tpi_Handle *handle) {
+  tpi_Future *future = handle->future;
   tpi_List *results = &future->results;
   int n = (int)results->count;
   int heavy = !is_light(future) && !tpi_peek(&future->lent) &&
@@ -64,7 +65,8 @@ int tpi_push_results (lua_State *L, tpi_Future *future) {
     lua_pop(L, 1);
     keep(L, results);
   }
-  if (heavy && tpi_load(&future->refs) == 1) /* pairs with its releases */
+  if (heavy && handle->readers == 1 &&
+      tpi_load(&future->refs) == 1) /* pairs with its releases */
     free_values(results);
   luaL_checkstack(L, n, "too many results");
   for (int i = 1; i <= n; i++)

@@ -219,6 +219,8 @@ static tp_Value send_userdata (Sender *s, int index, const Path *path) {
     need(s, tpi_push_future(s->list, &value, future));
   } else if (manager != NULL)
     need(s, tpi_push_manager(s->list, &value, manager->pool));
+  else if (tpi_is_future(s->L, s->S, index))
+    refuse(s, path, "future was cleaned up");
   else
     refuse_type(s, index, path);
   return value;

@@ -49,8 +49,9 @@ void tpi_state_turn (lua_State *L, tpi_State *S) {
   tpi_Host *host = S->host;
   if (tpi_peek(&host->unread.head) != NULL)
     tpi_report_unread(L, S);
-  if (tpi_peek(&host->owed) >= OWED) {
-    size_t owed = atomic_exchange(&host->owed, 0);
+  if (tpi_peek(&host->owed) + S->made >= OWED) {
+    size_t owed = atomic_exchange(&host->owed, 0) + S->made;
+    S->made = 0;
     if (lua_gc(L, LUA_GCISRUNNING))
       step_collector(L, owed);
   }

@@ -41,6 +41,7 @@ typedef struct tpi_State {
   lua_State *main;
   const void *future_mt;    /* what lua_topointer says of the metatables */
   const void *manager_mt;
+  size_t made;              /* bytes of small tasks, likewise to be told */
   uint64_t next_id, end_id; /* ids of futures set aside for this state */
   tpi_Map seen;             /* tables met while sending one list */
   tpi_Key keys[TPI_KEYS];   /* and keys, from the first table on */

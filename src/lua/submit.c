@@ -2,11 +2,13 @@
 ** call, try_call and call_many: from arguments on the Lua stack to a task in
 ** the queue.
 */
+#include <string.h>
+
 #include "core/clock.h"
 #include "core/memory.h"
 #include "lua/binding.h"
 
-enum { SMALL = 256, MOST_ROOM = 2048 };
+enum { SMALL = 256, MOST_ROOM = 2048, MOST_ARGS = 250 };
 
 /* ---------------------------------------------------------------- */
 /* The function and its signature                                    */
@@ -25,15 +27,18 @@ static int unknown (lua_State *L, const char *name) {
 /* Registered functions stay for ever, so a Lua table may remember them. */
 static const tpi_Function *function_at (lua_State *L, int index) {
   const tpi_Function *function;
+  const char *name;
+  size_t length;
   lua_pushvalue(L, index);
   lua_rawget(L, lua_upvalueindex(TPI_UP_FUNCTIONS));
   function = lua_touserdata(L, -1);
   lua_pop(L, 1);
   if (function != NULL)
     return function;
-  function = tpi_functions_find(luaL_checkstring(L, index));
+  name = luaL_checklstring(L, index, &length);
+  function = strlen(name) == length ? tpi_functions_find(name) : NULL;
   if (function == NULL)
-    unknown(L, lua_tostring(L, index));
+    unknown(L, name);
   lua_pushvalue(L, index);
   lua_pushlightuserdata(L, (void *)(uintptr_t)function);
   lua_rawset(L, lua_upvalueindex(TPI_UP_FUNCTIONS));
@@ -153,17 +158,18 @@ static void add_timer (lua_State *L, tpi_Task *task, double timeout) {
 static tpi_Task *new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
                            const tpi_Function *function, int first) {
   int top = lua_gettop(L);
-  tpi_Future **handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  tpi_Handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
   tpi_Task *task;
   tpi_List *list;
-  *handle = NULL;
+  handle->future = NULL;
+  handle->readers = handle->cleaned = 0;
   lua_pushvalue(L, lua_upvalueindex(TPI_UP_FUTURE));
   lua_setmetatable(L, -2);
   task = tpi_task_new(&tpi_native, function, manager->pool, S->host,
                       room_for(L, first, top));
   if (task == NULL)
     luaL_error(L, "not enough memory");
-  *handle = &task->future;
+  handle->future = &task->future;
   task->future.id = tpi_state_id(S);
   task->priority = manager->priority;
   list = &task->future.results;
@@ -177,9 +183,10 @@ static tpi_Task *new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
   return task;
 }
 
-/* Large arguments are memory that only we know of. */
+/* The task is memory that only we know of, and so are large arguments. */
 static void tell_collector (tpi_State *S, const tpi_Task *task) {
   size_t weight = tpi_task_weight(task);
+  S->made += sizeof *task;
   if (weight >= TPI_LONG)
     tpi_count(&S->host->owed, weight);
 }
@@ -188,7 +195,8 @@ static int try_submit (tpi_Manager *manager, tpi_Task *task) {
   return tpi_pool_submit(manager->pool, task, NULL);
 }
 
-/* Waits at the door when the pool is full, and lets interrupts in. */
+/* Waits at the door when the pool is full, and lets interrupts in: with
+   TP_CANCELLED there is something to raise on top. */
 static int submit (lua_State *L, tpi_State *S, tpi_Manager *manager,
                    tpi_Task *task) {
   int rc = try_submit(manager, task);
@@ -197,12 +205,15 @@ static int submit (lua_State *L, tpi_State *S, tpi_Manager *manager,
     tpi_sleep_prepare(L, S);
     tpi_sleep_init(S, &sleep);
     rc = tpi_pool_submit(manager->pool, task, &sleep.parker);
-    if (rc == TP_CANCELLED) {
-      tpi_sleep_stopped(L, S);
+    if (rc == TP_CANCELLED && !tpi_sleep_interrupted(L, S))
       rc = TP_FULL;
-    }
   }
   return rc;
+}
+
+static int raise (lua_State *L, int rc, const tpi_Function *function) {
+  return rc == TP_CANCELLED ? lua_error(L)
+                            : tpi_raise_code(L, rc, function->name);
 }
 
 /* manager name args... -> ... Future; what submitting answered */
@@ -223,7 +234,7 @@ static int call (lua_State *L, int tries, const tpi_Function **function) {
 int tpi_l_call (lua_State *L) {
   const tpi_Function *function;
   int rc = call(L, 0, &function);
-  return rc == TP_OK ? 1 : tpi_raise_code(L, rc, function->name);
+  return rc == TP_OK ? 1 : raise(L, rc, function);
 }
 
 int tpi_l_try_call (lua_State *L) {
@@ -245,17 +256,28 @@ int tpi_l_try_call (lua_State *L) {
 /* The arguments of call i, from the table at index 3, on top. */
 static void unpack_args (lua_State *L, lua_Integer i) {
   lua_Integer n;
+  int exact;
   if (lua_geti(L, 3, i) != LUA_TTABLE)
     luaL_error(L, "bad call #%I (table of arguments expected, got %s)",
                (LUAI_UACINT)i, luaL_typename(L, -1));
-  n = lua_getfield(L, -1, "n") == LUA_TNUMBER ? lua_tointeger(L, -1)
-                                              : luaL_len(L, -2);
+  exact = 1;
+  n = lua_getfield(L, -1, "n") == LUA_TNIL ? luaL_len(L, -2)
+                                           : lua_tointegerx(L, -1, &exact);
   lua_pop(L, 1);
-  luaL_argcheck(L, n >= 0 && n < 250, 3, "too many arguments for one call");
+  if (!exact || n < 0 || n >= MOST_ARGS)
+    luaL_error(L, "bad call #%I (0 to %d arguments expected)",
+               (LUAI_UACINT)i, MOST_ARGS - 1);
   luaL_checkstack(L, (int)n + 8, "too many arguments");
   for (lua_Integer k = 1; k <= n; k++)
     lua_geti(L, 6, k);
   lua_remove(L, 6);
+}
+
+/* Nobody gets the futures of a batch that was broken off. */
+static int break_off (tpi_Task **tasks, size_t n, int rc) {
+  for (size_t i = 0; i < n; i++)
+    tpi_future_cancel(&tasks[i]->future, "its batch was broken off");
+  return rc;
 }
 
 /* As many at once as enter, then the next one as call does. */
@@ -265,12 +287,15 @@ static int submit_all (lua_State *L, tpi_State *S, tpi_Manager *manager,
   int rc = TP_OK;
   while (done < n && rc == TP_OK) {
     size_t count = n - done;
-    rc = tpi_pool_submit_many(manager->pool, tasks + done, &count);
+    rc = tpi_pool_submit_many(manager->pool, tasks + done, &count,
+                              manager->fails);
     done += count;
-    if (rc == TP_FULL && !manager->fails)
-      rc = submit(L, S, manager, tasks[done++]);
+    if (rc == TP_FULL && !manager->fails) {
+      rc = submit(L, S, manager, tasks[done]);
+      done += rc == TP_OK;
+    }
   }
-  return rc;
+  return rc == TP_OK ? rc : break_off(tasks, done, rc);
 }
 
 /* manager name list; 4: array of tasks, 5: futures; nothing is queued before
@@ -287,7 +312,7 @@ int tpi_l_call_many (lua_State *L) {
   tpi_state_turn(L, S);
   function = function_at(L, 2);
   n = luaL_len(L, 3);
-  luaL_argcheck(L, n < INT32_MAX, 3, "too many calls");
+  luaL_argcheck(L, n >= 0 && n < INT32_MAX, 3, "not a list of calls");
   tasks = lua_newuserdatauv(L, (size_t)(n > 0 ? n : 1) * sizeof *tasks, 0);
   lua_createtable(L, (int)n, 0);
   for (lua_Integer i = 1; i <= n; i++) {
@@ -301,7 +326,7 @@ int tpi_l_call_many (lua_State *L) {
   for (lua_Integer i = 0; i < n; i++)
     add_timer(L, tasks[i], manager->timeout);
   rc = submit_all(L, S, manager, tasks, (size_t)n);
-  return rc == TP_OK ? 1 : tpi_raise_code(L, rc, function->name);
+  return rc == TP_OK ? 1 : raise(L, rc, function);
 }
 
 /* ---------------------------------------------------------------- */

@@ -41,10 +41,12 @@ static void let_hook_run (lua_State *L, tpi_State *S) {
 
 static int hooked (void *argument) {
   const tpi_Sleep *sleep = argument;
-  return lua_gethook(sleep->main) != sleep->hook || pending(sleep->main);
+  return lua_gethook(sleep->main) != sleep->hook ||
+         (!sleep->deaf && pending(sleep->main));
 }
 
-/* What was set until now runs: from here on a new hook is an interrupt. */
+/* What was set until now runs: from here on a new hook is an interrupt. In a
+   finalizer Lua runs no hooks, and the one that is due stays. */
 void tpi_sleep_prepare (lua_State *L, tpi_State *S) {
   if (tpi_host_need_bell(S->host) != TP_OK)
     luaL_error(L, "cannot wait: no descriptor left for this process");
@@ -55,6 +57,7 @@ void tpi_sleep_prepare (lua_State *L, tpi_State *S) {
 void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep) {
   sleep->main = S->main;
   sleep->hook = lua_gethook(S->main);
+  sleep->deaf = pending(S->main);
   tpi_parker_init(&sleep->parker, S->host, hooked, sleep);
 }
 
@@ -63,11 +66,23 @@ void tpi_sleep_stopped (lua_State *L, tpi_State *S) {
     let_hook_run(L, S);
 }
 
+static int stopped (lua_State *L) {
+  tpi_sleep_stopped(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+int tpi_sleep_interrupted (lua_State *L, tpi_State *S) {
+  luaL_checkstack(L, 3, NULL);
+  lua_pushcfunction(L, stopped);
+  lua_pushlightuserdata(L, S);
+  return lua_pcall(L, 1, 0, 0) != LUA_OK;
+}
+
 /* ---------------------------------------------------------------- */
 
 /* Hooks may run wherever we may be interrupted, and clean the future up: it
    is looked at anew each time. */
-static int block (lua_State *L, tpi_State *S, tpi_Future **handle,
+static int block (lua_State *L, tpi_State *S, const tpi_Handle *handle,
                   uint64_t deadline) {
   tpi_Future *future = tpi_future_at(L, handle);
   if (tpi_future_settled(future))
@@ -92,7 +107,7 @@ static int block (lua_State *L, tpi_State *S, tpi_Future **handle,
 }
 
 /* Who watches the descriptor takes this for a look at what has settled. */
-int tpi_await (lua_State *L, tpi_State *S, tpi_Future **handle,
+int tpi_await (lua_State *L, tpi_State *S, const tpi_Handle *handle,
                uint64_t deadline) {
   int rc = block(L, S, handle, deadline);
   if (tpi_peek(&S->host->listens))
@@ -105,7 +120,7 @@ double tpi_opt_seconds (lua_State *L, int index, double absent) {
   if (lua_isnoneornil(L, index))
     return absent;
   seconds = luaL_checknumber(L, index);
-  luaL_argcheck(L, seconds >= 0, index, "seconds must not be negative");
+  luaL_argcheck(L, seconds >= 0, index, "seconds must be 0 or more");
   return seconds;
 }
 

@@ -38,7 +38,12 @@ local function broken(f, ...)
   assert(#tostring(err) > 0)
 end
 
+local promised, promise = testmod.promise()
+assert(promise)
+
 local function child(unsettled)
+  broken(promised.await, promised)
+  assert(testmod.resolve(promise)) -- lest it count as dropped
   broken(pool.call, pool, "test.add", 1, 2)
   broken(pool.try_call, pool, "test.add", 1, 2)
   broken(pool.call_many, pool, "test.add", { { 1, 2 } })
@@ -103,6 +108,7 @@ for round, pid in ipairs(children) do
   local status = wait(pid)
   assert(status == 0, ("child %d ended with %d"):format(round, status))
 end
+assert(testmod.resolve(promise))
 for i = 1, 200 do
   assert(pool:call("test.add", i, 1):await(60) == i + 1)
 end
