@@ -124,7 +124,7 @@ void tpi_pools_leave (tpi_Host *home) {
   tpi_blobs_trim();
 }
 
-enum { AT_ONCE = 100 * 1000 * 1000 }; /* ns */
+enum { SHORTLY = 100 * 1000 * 1000 }; /* ns */
 
 /* What has not returned after the grace is left behind: it may go on using
    what it uses, for nothing of ours is freed. */
@@ -132,8 +132,9 @@ static void at_exit (void) {
   static atomic_uint done; /* it was put in front more than once */
   uint64_t deadline = tpi_now() + tpi_see(&grace);
   tp_Manager *pool = NULL;
-  if (tpi_now() - tpi_see(&ran_out) < AT_ONCE)
-    deadline = tpi_now(); /* nobody waits twice for those */
+  if (tpi_now() - tpi_see(&ran_out) < SHORTLY &&
+      tpi_see(&grace) > SHORTLY)
+    deadline = tpi_now() + SHORTLY; /* nobody waits twice for the same */
   if (tpi_swap(&done, tpi_see(&tpi_generation) + 1) ==
       tpi_see(&tpi_generation) + 1)
     return;
