@@ -126,18 +126,31 @@ void tpi_pools_leave (tpi_Host *home) {
 
 enum { SHORTLY = 100 * 1000 * 1000 }; /* ns */
 
+/* Was all of a grace spent just now on something that still runs? */
+static int spent (void) {
+  tp_Manager *pool = NULL;
+  int stopping = 0;
+  if (tpi_now() - tpi_see(&ran_out) > SHORTLY)
+    return 0;
+  while ((pool = next_pool(pool)) != NULL) {
+    tpi_Stats stats;
+    tpi_pool_stats(pool, &stats);
+    stopping |= stats.stopping > 0;
+  }
+  return stopping;
+}
+
 /* What has not returned after the grace is left behind: it may go on using
    what it uses, for nothing of ours is freed. */
 static void at_exit (void) {
   static atomic_uint done; /* it was put in front more than once */
   uint64_t deadline = tpi_now() + tpi_see(&grace);
   tp_Manager *pool = NULL;
-  if (tpi_now() - tpi_see(&ran_out) < SHORTLY &&
-      tpi_see(&grace) > SHORTLY)
-    deadline = tpi_now() + SHORTLY; /* nobody waits twice for the same */
   if (tpi_swap(&done, tpi_see(&tpi_generation) + 1) ==
       tpi_see(&tpi_generation) + 1)
     return;
+  if (spent() && tpi_see(&grace) > SHORTLY)
+    deadline = tpi_now() + SHORTLY; /* nobody waits twice for the same */
   while ((pool = next_pool(pool)) != NULL) {
     tpi_pool_close(pool);
     tpi_pool_cancel(pool, NULL, "the program is ending");
