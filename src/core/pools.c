@@ -17,7 +17,7 @@ static tpi_Lock lock;
 static tp_Manager *pools; /* guarded by lock */
 static tpi_Lock naming;   /* held while a name is looked up and then taken */
 static atomic_ullong grace = TPI_SECOND;
-static atomic_ullong ran_out; /* when a grace last did */
+static atomic_ullong ran_out, waited; /* when a grace last did; how long */
 
 /* ---------------------------------------------------------------- */
 /* The list                                                          */
@@ -118,16 +118,18 @@ void tpi_pools_leave (tpi_Host *home) {
   while ((pool = next_pool(pool)) != NULL) {
     tpi_Parker p;
     tpi_parker_init(&p, NULL, NULL, NULL);
-    if (tpi_pool_returned(pool, home, &p, deadline) == TPI_LATE)
+    if (tpi_pool_returned(pool, home, &p, deadline) == TPI_LATE) {
+      tpi_put(&waited, tpi_see(&grace));
       tpi_put(&ran_out, tpi_now());
+    }
   }
   tpi_blobs_trim();
 }
 
 enum { SHORTLY = 100 * 1000 * 1000 }; /* ns */
 
-/* Was all of a grace spent just now on something that still runs? */
-static int spent (void) {
+/* How much of the grace was spent just now on something that still runs? */
+static uint64_t spent (void) {
   tp_Manager *pool = NULL;
   int stopping = 0;
   if (tpi_now() - tpi_see(&ran_out) > SHORTLY)
@@ -137,26 +139,27 @@ static int spent (void) {
     tpi_pool_stats(pool, &stats);
     stopping |= stats.stopping > 0;
   }
-  return stopping;
+  return stopping ? tpi_see(&waited) : 0;
 }
 
 /* What has not returned after the grace is left behind: it may go on using
    what it uses, for nothing of ours is freed. */
 static void at_exit (void) {
   static atomic_uint done; /* it was put in front more than once */
-  uint64_t deadline = tpi_now() + tpi_see(&grace);
+  uint64_t left = tpi_see(&grace), gone;
   tp_Manager *pool = NULL;
   if (tpi_swap(&done, tpi_see(&tpi_generation) + 1) ==
       tpi_see(&tpi_generation) + 1)
     return;
-  if (spent() && tpi_see(&grace) > SHORTLY)
-    deadline = tpi_now() + SHORTLY; /* nobody waits twice for the same */
+  gone = spent(); /* nobody waits twice for the same */
+  if (gone > 0)
+    left = left > gone + SHORTLY ? left - gone : SHORTLY;
   while ((pool = next_pool(pool)) != NULL) {
     tpi_pool_close(pool);
     tpi_pool_cancel(pool, NULL, "the program is ending");
   }
   tpi_timers_stop();
-  tpi_threads_wait(deadline);
+  tpi_threads_wait(tpi_now() + left);
 }
 
 void tpi_runtime_rearm (void) { atexit(at_exit); }
