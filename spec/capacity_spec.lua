@@ -122,7 +122,7 @@ describe("call_many", function ()
     assert.is_false(pcall(pool.call_many, pool, "test.add"))
     assert.is_false(pcall(pool.call_many, pool, "test.nothing", { {} }))
     assert.is_false(pcall(pool.call_many, pool, "test.echo",
-      { { 1 }, { print } }))
+      { { 1 }, { io.stdout } }))
     assert.are.equal(0, pool:stats().submitted)
   end)
 end)

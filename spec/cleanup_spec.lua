@@ -77,11 +77,10 @@ describe("cleanup", function ()
   it("of one future leaves another of the same task alone", function ()
     local pool = session.pool()
     local future = pool:call("test.echo", "shared")
-    local same = pool:call("test.echo", future):await(session.limit)
-    if not rawequal(same, future) then
-      future:cleanup()
-      assert.are.equal("shared", same:await(session.limit))
-    end
+    local same = pool:call("test.echo", { future }):await(session.limit)[1]
+    assert.is_false(rawequal(same, future))
+    future:cleanup()
+    assert.are.equal("shared", same:await(session.limit))
   end)
 
   it("frees the result at once", function ()

@@ -327,8 +327,10 @@ describe("a value that cannot cross", function ()
     refused({ "argument 1: a userdata cannot be sent" }, io.stdout)
     refused({ "argument 3: a userdata cannot be sent" }, 1, 2, io.stdout)
     refused({ "argument 1", "cannot be sent" }, coroutine.create(print))
-    refused({ "argument 1", "function", "cannot be sent" }, function () end)
-    refused({ "argument 2", "function", "cannot be sent" }, 1, print)
+    refused({ "argument 1", "C function with upvalues", "cannot be sent" },
+      coroutine.wrap(print))
+    refused({ "argument 2, upvalue \"file\": a userdata cannot be sent" }, 1,
+      (function (file) return function () return file end end)(io.stdout))
   end)
 
   it("is refused in a list", function ()

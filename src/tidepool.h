@@ -68,7 +68,9 @@ typedef enum tp_Type {
   TP_TBYTES,
   TP_TTABLE,
   TP_TFUTURE,
-  TP_TMANAGER
+  TP_TMANAGER,
+  TP_TFUNCTION, /* a function of Lua: to be passed on, not to be called */
+  TP_TOTHER     /* what only Lua can make use of: to be passed on */
 } tp_Type;
 
 /*

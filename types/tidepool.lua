@@ -6,7 +6,7 @@
 ---| "cancelled"
 ---| "timeout"
 ---| "closed" # the manager was shut down
----| "broken" # a dropped promise, or a manager from before a fork
+---| "broken" # a dropped promise, a failed init, or a pool from before a fork
 ---| "full"
 ---| "transfer"
 
@@ -24,6 +24,7 @@
 ---@field kind tidepool.Kind
 ---@field message string
 ---@field value any what the task raised, or the reason of a cancel
+---@field traceback? string of the worker, and of the call if origin is set
 ---@field name? string of the function
 ---@field id? integer of the future
 
@@ -32,6 +33,9 @@
 ---@field queue? integer tasks that may wait, 1 to 2^20 (workers * 10)
 ---@field name? string for tidepool.attach
 ---@field full? "wait"|"fail" what call does when the queue is full ("wait")
+---@field init? function|string run or required in each worker's Lua state
+---@field memory_limit? integer bytes of a worker's Lua state, 131072 or more
+---@field origin? boolean tracebacks tell where the call was made (false)
 ---@field spin? integer looks before sleeping, 0 to 1000000 (2000)
 
 ---@class tidepool.CallOptions
@@ -63,7 +67,7 @@
 ---@field workers integer
 ---@field queued tidepool.Queued
 ---@field running integer
----@field suspended integer
+---@field suspended integer tasks that wait for another future, or a slot
 ---@field stopping integer
 ---@field submitted integer
 ---@field completed integer
@@ -132,21 +136,21 @@ function Future:dirty() end
 local AsyncManager = {}
 
 ---Blocks only while the queue is full.
----@param name string of a registered function
----@param ... any
+---@param f string|function name of a registered function, or one of Lua
+---@param ... any a Future stands for its results
 ---@return tidepool.Future
-function AsyncManager:call(name, ...) end
+function AsyncManager:call(f, ...) end
 
----@param name string
+---@param f string|function
 ---@param ... any
 ---@return tidepool.Future?
 ---@return "full"?
-function AsyncManager:try_call(name, ...) end
+function AsyncManager:try_call(f, ...) end
 
----@param name string
+---@param f string|function
 ---@param list any[][] tables of arguments
 ---@return tidepool.Future[]
-function AsyncManager:call_many(name, list) end
+function AsyncManager:call_many(f, list) end
 
 ---@param options tidepool.CallOptions
 ---@return tidepool.AsyncManager view of the same pool
@@ -169,6 +173,17 @@ function AsyncManager:name() end
 ---@return tidepool.FunctionInfo[]
 function AsyncManager:functions() end
 
+---@class tidepool.Task
+---@field id integer of its future
+---@field name string
+---@field cancelled boolean has it been cancelled, or is its time over?
+local Task = {}
+
+---For future:progress().
+---@param fraction number 0 to 1
+---@param note? string up to 63 bytes
+function Task:progress(fraction, note) end
+
 ---@class tidepool
 ---@field _VERSION string
 ---@field api lightuserdata the table of the C API
@@ -183,10 +198,22 @@ function tidepool.AsyncManager.new(options) end
 ---@return tidepool.AsyncManager
 function tidepool.default() end
 
+---@param f string|function name of a registered function, or one of Lua
+---@param ... any a Future stands for its results
+---@return tidepool.Future
+function tidepool.call(f, ...) end
+
+---@return tidepool.AsyncManager? pool of this worker; nil in a program
+function tidepool.current() end
+
+---@return tidepool.Task? task the running one; nil outside of one
+function tidepool.task() end
+
+---Calls a registered C function in place; in a Lua task only.
 ---@param name string
 ---@param ... any
----@return tidepool.Future
-function tidepool.call(name, ...) end
+---@return any ...
+function tidepool.invoke(name, ...) end
 
 ---@param name string
 ---@return tidepool.AsyncManager

@@ -41,7 +41,8 @@ static int push (tpi_Context *c, tp_Value value) {
   if (frame == NULL)
     return remember(c, tpi_list_push(c->out, value));
   switch (frame->next) {
-    case ITEM: return remember(c, tpi_table_append(c->out, frame->table, value));
+    case ITEM:
+      return remember(c, tpi_table_append(c->out, frame->table, value));
     case KEY: return take_key(c, value);
     default:
       frame->next = ITEM;

@@ -55,6 +55,7 @@ static int give_args (tpi_Task *task, const tpi_Function *function,
                       tp_Context *args) {
   tpi_Context *c = tpi_context(args);
   tpi_List *list = &task->future.results;
+  unsigned which;
   if (c != NULL) {
     if (c->nomem)
       return TP_NOMEM;
@@ -63,7 +64,8 @@ static int give_args (tpi_Task *task, const tpi_Function *function,
     *list = c->own;
     tpi_list_init(&c->own, NULL, 0);
   }
-  if (tpi_signature_check(&function->signature, list->items, list->count) !=
+  if (tpi_signature_check(&function->signature, list->items, list->count,
+                          &which) !=
       TP_OK)
     return TP_TRANSFER;
   tpi_task_seal(task);

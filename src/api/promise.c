@@ -20,7 +20,7 @@ static int orphaned (const tpi_Future *future) {
          tpi_see(&tpi_generation);
 }
 
-static const tpi_Class promised = {NULL, NULL, NULL, orphaned, destroy};
+static const tpi_Class promised = {NULL, NULL, NULL, orphaned, destroy, 0};
 
 tp_Promise *tpi_promise_new (tpi_Host *home) {
   tp_Promise *promise = tpi_alloc(sizeof *promise);

@@ -11,19 +11,22 @@ static int copy_value (Copy *c, tp_Value *value, const tp_Value *from);
 
 /* A list never holds tables deeper than TPI_MAXDEPTH, so this recursion has
    an end that the stack can bear. */
-static int copy_table (Copy *c, tp_Value *value, const tp_Table *from) {
+static int copy_table (Copy *c, tp_Value *value, const tpi_Table *old) {
+  const tp_Table *from = &old->table;
   tpi_Table *table = tpi_map_get(&c->seen, from);
+  uint64_t tag = value->tag;
   int rc;
   if (table != NULL) {
     tpi_poke(&table->shared, 1);
-    value->tag = TP_TTABLE;
     value->as.table = &table->table;
     return TP_OK;
   }
   rc = tpi_list_table(c->list, value, from->length, from->pairs);
   if (rc != TP_OK)
     return rc;
+  value->tag = tag;
   table = (tpi_Table *)(void *)value->as.table;
+  table->shape = old->shape;
   rc = tpi_map_put(&c->seen, from, table);
   for (size_t i = 0; rc == TP_OK && i < from->length; i++) {
     tp_Value item;
@@ -43,7 +46,8 @@ static int copy_table (Copy *c, tp_Value *value, const tp_Table *from) {
 }
 
 static int copy_value (Copy *c, tp_Value *value, const tp_Value *from) {
-  const tp_Table *table = tp_tableof(from);
+  const tpi_Table *table = tpi_tableof(from);
+  value->tag = from->tag;
   if (table != NULL)
     return copy_table(c, value, table);
   return tpi_list_share(c->list, value, from);

@@ -206,7 +206,7 @@ int tpi_future_end (tpi_Future *f, tpi_Phase state, tpi_Kind kind,
     return -1;
   f->kind = (unsigned char)kind;
   f->reason = reason;
-  f->literal = literal != 0;
+  f->literal = (unsigned char)literal;
   publish(f, state, (tpi_Phase)(word & TPI_STATE), 1);
   return word & TPI_STATE;
 }

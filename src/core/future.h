@@ -52,6 +52,9 @@ typedef enum tpi_Kind {
   TPI_KIND_FULL
 } tpi_Kind;
 
+/* Not a literal, but that of another future (follow.h). */
+enum { TPI_CAUSED = 2 };
+
 typedef struct tpi_Future tpi_Future;
 
 typedef struct tpi_Class {
@@ -67,6 +70,7 @@ typedef struct tpi_Class {
   int (*orphaned) (const tpi_Future *future);
   /* The last owner is gone: bequeaths its blocks (value.h). */
   void (*destroy) (tpi_Future *future, tpi_List *heir);
+  int task; /* it is a tpi_Task */
 } tpi_Class;
 
 /* What a task said of itself; made when it first does. */
@@ -92,7 +96,7 @@ struct tpi_Future {
   char *reason;           /* owned, unless it is a literal */
   tpi_Progress *progress; /* guarded by the lock bit */
   unsigned patience;      /* looks an awaiter may spend before it sleeps */
-  unsigned char literal;  /* the reason is not to be freed */
+  unsigned char literal;  /* the reason is not to be freed; or TPI_CAUSED */
   unsigned char kind;     /* a tpi_Kind */
   atomic_uchar lent;      /* C code may be reading the results */
 };

@@ -56,6 +56,11 @@ void *tpi_calloc (size_t size) {
   return tpi_denied() ? NULL : counted(calloc(1, size));
 }
 
+void *tpi_realloc (void *p, size_t size) {
+  void *q = tpi_denied() ? NULL : realloc(p, size);
+  return p == NULL ? counted(q) : q;
+}
+
 void tpi_free (void *p) {
   uncounted(p);
   free(p);

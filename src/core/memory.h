@@ -15,6 +15,9 @@
 
 void *tpi_alloc (size_t size);
 void *tpi_calloc (size_t size);
+/* The same memory grown or cut, or moved; NULL, and it stays, if that cannot
+   be. */
+void *tpi_realloc (void *p, size_t size);
 void tpi_free (void *p);
 
 /* A copy of `length` bytes and a zero, or NULL. */

@@ -21,10 +21,14 @@ static tp_Manager *allocate (const tpi_PoolOptions *options) {
   pool->queue_size = options->queue;
   pool->capacity = options->workers + options->queue;
   pool->spin = tpi_cores() > 1 ? options->spin : 0;
+  pool->kit = options->kit;
+  pool->drop = options->drop;
   pool->generation = tpi_see(&tpi_generation);
   pool->door_end = &pool->door;
   pool->handles = 1;
   tpi_queue_init(&pool->queue);
+  tpi_ring_init(&pool->parked);
+  tpi_ring_init(&pool->held);
   return pool;
 }
 
@@ -37,6 +41,7 @@ int tpi_pool_new (const tpi_PoolOptions *options, tp_Manager **out) {
   for (unsigned i = 0; i < pool->workers; i++) {
     if (tpi_worker_start(pool) != TP_OK) {
       tpi_lock(&pool->lock);
+      pool->kit = NULL; /* still its maker's */
       pool->alive -= pool->workers - i; /* those that do not exist */
       tpi_unlock(&pool->lock);
       tpi_pool_release(pool);
@@ -56,7 +61,7 @@ void tpi_pool_retain (tp_Manager *pool) {
 }
 
 void tpi_pool_release (tp_Manager *pool) {
-  tpi_Effects effects = {NULL, NULL};
+  tpi_Effects effects = {NULL, NULL, NULL};
   if (pool == NULL || tpi_pool_broken(pool))
     return; /* a child of a fork leaves the parent's pools alone */
   tpi_lock(&pool->lock);
@@ -78,94 +83,12 @@ int tpi_pool_open (tp_Manager *pool) {
 }
 
 void tpi_pool_close (tp_Manager *pool) {
-  tpi_Effects effects = {NULL, NULL};
+  tpi_Effects effects = {NULL, NULL, NULL};
   tpi_lock(&pool->lock);
   pool->closing = 1;
   tpi_pool_refuse_locked(pool, &effects);
   tpi_pool_wake_all_locked(pool, &effects);
   tpi_pool_unlock(pool, &effects);
-}
-
-/* ---------------------------------------------------------------- */
-/* Cancelling                                                        */
-/* ---------------------------------------------------------------- */
-
-static int at_home (const tpi_Task *task, const tpi_Host *home) {
-  return home == NULL || task->future.home == home;
-}
-
-/* Takes the queued tasks of a home out of the queue, chained by item.prev. */
-static tpi_Task *steal (tp_Manager *pool, const tpi_Host *home) {
-  tpi_Effects effects = {NULL, NULL};
-  tpi_Task *stolen = NULL;
-  tpi_lock(&pool->lock);
-  for (int p = 0; p < TPI_PRIORITIES; p++) {
-    tpi_Item *item = pool->queue.ends[p].next;
-    while (item != &pool->queue.ends[p]) {
-      tpi_Item *next = item->next;
-      tpi_Task *task = (tpi_Task *)(void *)((char *)item -
-                                            offsetof(tpi_Task, item));
-      if (at_home(task, home)) {
-        tpi_queue_remove(&pool->queue, item, (tp_Priority)p);
-        task->place = TPI_TAKEN;
-        item->prev = stolen != NULL ? &stolen->item : NULL;
-        stolen = task;
-        pool->stolen++;
-      }
-      item = next;
-    }
-  }
-  tpi_pool_unlock(pool, &effects);
-  return stolen;
-}
-
-/* They have been cancelled. */
-static void give_up_stolen (tp_Manager *pool, unsigned stolen) {
-  tpi_Effects effects = {NULL, NULL};
-  tpi_lock(&pool->lock);
-  pool->stolen -= stolen;
-  tpi_pool_look_locked(pool, &effects);
-  tpi_pool_unlock(pool, &effects);
-}
-
-/* A running task of that home that has not settled, retained; or NULL. */
-static tpi_Task *running (tp_Manager *pool, const tpi_Host *home) {
-  tpi_Task *found = NULL;
-  tpi_lock(&pool->lock);
-  for (tpi_Worker *w = pool->all; w != NULL && found == NULL; w = w->next) {
-    for (tpi_Run *r = w->runs; r != NULL && found == NULL; r = r->outer) {
-      if (r->task != NULL && at_home(r->task, home) &&
-          !tpi_future_settled(&r->task->future)) {
-        found = r->task;
-        tpi_future_retain(&found->future);
-      }
-    }
-  }
-  tpi_unlock(&pool->lock);
-  return found;
-}
-
-void tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
-                      const char *reason) {
-  tpi_Task *task = steal(pool, home);
-  unsigned stolen = 0;
-  while (task != NULL) {
-    tpi_Item *item = task->item.prev;
-    tpi_Task *next = item == NULL
-                         ? NULL
-                         : (tpi_Task *)(void *)((char *)item -
-                                                offsetof(tpi_Task, item));
-    task->item.prev = NULL;
-    tpi_future_cancel(&task->future, reason);
-    tpi_future_release(&task->future);
-    task = next;
-    stolen++;
-  }
-  give_up_stolen(pool, stolen);
-  while ((task = running(pool, home)) != NULL) {
-    tpi_future_cancel(&task->future, reason);
-    tpi_future_release(&task->future);
-  }
 }
 
 /* ---------------------------------------------------------------- */
@@ -216,6 +139,9 @@ static int waits_for_worker (const tpi_Barrier *b, tpi_Worker *w) {
 static int waits_for_queued (const tpi_Barrier *b, const tp_Manager *pool) {
   if (b->home != NULL)
     return 0;
+  if (pool->held.next != &pool->held &&
+      tpi_task_at(pool->held.next)->sequence < b->before)
+    return 1;
   for (int p = 0; p < TPI_PRIORITIES; p++) {
     const tpi_Item *first = pool->queue.ends[p].next;
     if (first != &pool->queue.ends[p] &&
@@ -227,8 +153,16 @@ static int waits_for_queued (const tpi_Barrier *b, const tp_Manager *pool) {
   return pool->stolen > 0;
 }
 
+/* Mostly the first of them decides. */
+static int waits_for_parked (const tpi_Barrier *b, const tp_Manager *pool) {
+  tpi_Item *item = pool->parked.next;
+  while (item != &pool->parked && !waits_for(b, tpi_parked_at(item)->task))
+    item = item->next;
+  return item != &pool->parked;
+}
+
 static int waits_locked (const tpi_Barrier *b, tp_Manager *pool) {
-  if (waits_for_queued(b, pool))
+  if (waits_for_queued(b, pool) || waits_for_parked(b, pool))
     return 1;
   for (tpi_Worker *w = pool->all; w != NULL; w = w->next) {
     if (waits_for_worker(b, w))
@@ -301,10 +235,10 @@ int tpi_pool_returned (tp_Manager *pool, const tpi_Host *home, tpi_Parker *p,
 /* Looking                                                           */
 /* ---------------------------------------------------------------- */
 
-static void count_run (const tpi_Run *run, tpi_Stats *s) {
-  if (run->task == NULL)
+static void count_task (tpi_Task *task, tpi_Stats *s) {
+  if (task == NULL)
     return;
-  switch (tpi_future_state(&run->task->future)) {
+  switch (tpi_future_state(&task->future)) {
     case TPI_PENDING: break; /* taken, and claimed in a moment */
     case TPI_RUNNING: s->running++; break;
     case TPI_SUSPENDED: s->suspended++; break;
@@ -325,11 +259,15 @@ void tpi_pool_stats (tp_Manager *pool, tpi_Stats *s) {
   s->completed = pool->completed;
   s->failed = pool->failed;
   s->cancelled = pool->cancelled;
+  for (tpi_Item *i = pool->held.next; i != &pool->held; i = i->next)
+    s->queued[tpi_task_at(i)->priority]++;
+  for (tpi_Item *i = pool->parked.next; i != &pool->parked; i = i->next)
+    count_task(tpi_parked_at(i)->task, s);
   for (tpi_Worker *w = pool->all; w != NULL; w = w->next) {
     s->completed += tpi_peek(&w->completed);
     s->failed += tpi_peek(&w->failed);
     for (const tpi_Run *r = w->runs; r != NULL; r = r->outer)
-      count_run(r, s);
+      count_task(r->task, s);
     if (sums != NULL) {
       tpi_histogram_merge(&sums[0], &w->waits);
       tpi_histogram_merge(&sums[1], &w->takes);

@@ -18,9 +18,10 @@
 ** whoever has brought a task to its end looks, if there is one, whether it
 ** still has to wait: at the heads of the queue and at the workers.
 **
-** A task holds a slot from its admission until its function has returned, or
-** until it is cancelled before that; queued and running tasks are at most
-** queue + workers. A slot is given back before the future settles, so that
+** A task holds a slot from its admission until its function returns or waits
+** (what is suspended has none, and goes on without), or until it is cancelled
+** before it began; queued and running tasks are at most queue + workers, but
+** for those that go on. A slot is given back before the future settles, so that
 ** who awaited can submit at once. When nobody may enter, callers stand at
 ** the door with their task, and a free slot goes to the first of them.
 **
@@ -46,14 +47,17 @@ typedef struct tpi_PoolOptions {
   unsigned queue;   /* how many tasks may wait for a worker */
   unsigned spin;    /* looks of an idle worker before it sleeps */
   const char *name; /* copied; or NULL */
+  void *kit;        /* for kinds of tasks that want one; the pool's from then
+                       on if it was made; or NULL */
+  void (*drop) (void *kit);
 } tpi_PoolOptions;
 
-/* One call standing at the door; on the stack of who calls. */
+/* One call standing at the door; who calls keeps it while it does. */
 typedef struct tpi_Admission {
   struct tpi_Admission *next;
   tpi_Task *task;
-  tpi_Parker *parker;
-  int outcome;
+  tpi_Waiter *waiter;
+  int outcome; /* once the waiter was told: TP_OK or TP_CLOSED */
 } tpi_Admission;
 
 /* Told when nothing is left of what it waits for; on the stack of who
@@ -65,6 +69,28 @@ typedef struct tpi_Barrier {
   tpi_Parker *parker;
   int told;
 } tpi_Barrier;
+
+enum { TPI_TIES = 3 };
+
+typedef struct tpi_Parked tpi_Parked;
+
+typedef struct tpi_Tie {
+  tpi_Waiter waiter;
+  tpi_Parked *parked;
+  tpi_Future *future; /* retained */
+} tpi_Tie;
+
+/* A task that has given its worker away (parked.h). */
+struct tpi_Parked {
+  tpi_Item item;    /* among those of the pool; lock */
+  tpi_Parked *next; /* among those that the worker shall go on with; lock */
+  tpi_Task *task;
+  tpi_Worker *worker;
+  tpi_Waiter door;
+  tpi_Tie ties[TPI_TIES];
+  unsigned nties;
+  atomic_uint told;
+};
 
 /* A task that a worker is running; more than one when it helps. */
 typedef struct tpi_Run {
@@ -89,6 +115,16 @@ struct tpi_Worker {
   uint64_t sequence;
   const tpi_Host *home;
   unsigned depth;        /* tasks it runs on top of each other */
+  unsigned blocks;       /* how many of them wait; lock */
+  tpi_Parked *parks;     /* what a run left that answered TPI_PARKED */
+  unsigned parked;       /* tasks that will be back here; lock */
+  int resumes;           /* what it took last is one of those: claimed */
+  tpi_Parked *told, **told_end; /* those to go on with; lock */
+  atomic_uint *sleeps;   /* the word it is blocked on in a task; lock */
+  atomic_uint hailed;    /* how many were told */
+  unsigned hails;        /* ...when it became a seeker */
+  void *keeps;           /* of a kind of tasks that needs a place here, ... */
+  void (*fini) (void *); /* ...and what becomes of it, on the worker */
   atomic_ullong completed, failed; /* it writes, any may read */
   tpi_Histogram waits, takes;
 };
@@ -110,6 +146,8 @@ struct tp_Manager {
   char from[TPI_LINE];
   tpi_Worker *all;
   unsigned alive, blocked; /* workers; those blocked in an await */
+  tpi_Item parked;      /* a ring: tasks that have given their worker away */
+  tpi_Item held;        /* another: tasks that follow futures */
   int dead;             /* being freed */
   unsigned handles;
   _Atomic(tpi_Barrier *) barriers; /* changed under the lock */
@@ -120,6 +158,8 @@ struct tp_Manager {
   /* constant */
   unsigned workers, spin, queue_size, generation;
   char *name;
+  void *kit;            /* what its maker gave it for its tasks */
+  void (*drop) (void *kit);
   /* guarded by the list of pools */
   tp_Manager *next, **link;
 };
@@ -127,7 +167,8 @@ struct tp_Manager {
 /* What to do once the lock is released. */
 typedef struct tpi_Effects {
   tpi_Waiter *due;
-  tpi_Worker *wake; /* chained by next_idle */
+  tpi_Worker *wake;  /* chained by next_idle */
+  atomic_uint *word; /* one more that sleeps */
 } tpi_Effects;
 
 typedef struct tpi_Stats {
@@ -161,7 +202,7 @@ int tpi_pool_returned (tp_Manager *pool, const tpi_Host *home, tpi_Parker *p,
                        uint64_t deadline);
 void tpi_pool_stats (tp_Manager *pool, tpi_Stats *stats);
 
-/* --- submitting and taking (dispatch.c) --- */
+/* --- submitting and taking (submit.c, dispatch.c, seek.c) --- */
 
 /*
 ** Submits a sealed task; on TP_OK the pool has retained it. When it is full,
@@ -169,32 +210,66 @@ void tpi_pool_stats (tp_Manager *pool, tpi_Stats *stats);
 ** TP_CANCELLED when the parker was stopped. `p` is used up.
 */
 int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p);
+/*
+** For who cannot block: TP_FULL when the task stands at the door now. Then
+** the waiter is told once it came in or never will, unless it leaves before:
+** true if it did, and then `late` says whether its time was over.
+*/
+int tpi_pool_line_up (tp_Manager *pool, tpi_Task *task,
+                      tpi_Admission *admission, tpi_Waiter *waiter);
+int tpi_pool_leave_line (tp_Manager *pool, tpi_Admission *admission, int late);
+/* What came in has been admitted: its time runs. */
+void tpi_pool_admitted (tpi_Task *task);
+
 /* Submits as many as enter without blocking, or, if `whole`, all or none,
    with one wake. TP_OK, or why there will be no more; *count is how many
    entered. */
 int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks, size_t *count,
                           int whole);
+/* A held task: its arguments are about to be filled in, unless it was
+   withdrawn (false); it has them, and is queued if it was not meanwhile. */
+int tpi_pool_fill (tpi_Task *task);
+void tpi_pool_filled (tpi_Task *task);
 /* The class of every task has this as its withdraw. */
 void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was);
 /* Was the pool made before a fork? */
 int tpi_pool_broken (const tp_Manager *pool);
 int tpi_task_orphaned (const tpi_Future *future);
 
-/* The worker: it is done with a task, gives back its slot if it held that,
-   and takes the next task, or NULL. */
+/* The worker: it is done with a task, or has parked it, gives back its slot
+   if it held that, and takes the next task, or NULL. */
 tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
-                         int held);
+                         int held, tpi_Parked *parked);
+/* Any thread: a parked task is told. */
+void tpi_pool_go_on (tp_Manager *pool, tpi_Parked *parked);
+/* Another worker is about to block: those that do and have parked tasks that
+   were told look whether they are wanted now. */
+void tpi_pool_stir (tp_Manager *pool);
+/* The worker, blocked: takes up a parked task again that was told and that
+   this future, or a blocked worker, waits for, if there is one; with `run` NULL only says which. */
+tpi_Task *tpi_pool_untangle (tpi_Worker *worker, tpi_Run *run,
+                             tpi_Future *future);
+/* The worker: from now on it sleeps on that word, or on none (NULL); on which
+   it did before. */
+atomic_uint *tpi_pool_sleeps (tpi_Worker *worker, atomic_uint *word);
 /* The worker: waits for a task. Blocks. NULL: leave. */
 tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run);
 /* The worker: takes this very task out of the queue, having claimed it. */
 void tpi_pool_take (tpi_Worker *worker, tpi_Run *run, tpi_Task *task);
-/* The worker: it has run that task to its end, on top of another. */
-void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task);
+/* The worker: it has run that task to its end, or parked it, on top of
+   another. */
+void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task,
+                      int held, tpi_Parked *parked);
 
 /* The worker: the task that it gave back has settled and is let go. */
 void tpi_pool_concluded (tpi_Worker *worker);
 
 void tpi_pool_unlock (tp_Manager *pool, tpi_Effects *effects);
+/* Into the queue, or among the held; the pool retains it. */
+void tpi_pool_enqueue_locked (tp_Manager *pool, tpi_Task *task);
+/* A slot is free: the first at the door gets it. */
+void tpi_pool_free_slot_locked (tp_Manager *pool, tpi_Effects *effects);
+void tpi_pool_seek_no_more_locked (tpi_Worker *worker);
 void tpi_pool_wake_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_wake_all_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_look_locked (tp_Manager *pool, tpi_Effects *effects);
@@ -204,11 +279,25 @@ void tpi_pool_refuse_locked (tp_Manager *pool, tpi_Effects *effects);
 
 /* Starts one more; counted as alive before. TP_OK or TP_NOMEM. */
 int tpi_worker_start (tp_Manager *pool);
+/*
+** The worker, in a task that cannot yield: waits until a future has settled
+** (TP_OK), the task itself has (TP_CANCELLED), or the deadline (TP_TIMEOUT).
+** Runs what it waits for itself if nobody has begun with it, to a depth of
+** 32; past that TP_FULL. TP_INVALID if tasks would wait for each other, with
+** their names in `ring`. Blocks.
+*/
+int tpi_worker_await (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
+                      uint64_t deadline, char *ring, size_t size);
 /* The worker: claims and runs a pending task on top of the running one.
    False when it was claimed, or the worker is in too deep. */
 int tpi_worker_help (tpi_Worker *worker, tpi_Task *task);
-/* The worker: it is about to block, or no longer does. */
-void tpi_worker_block (tpi_Worker *worker);
+/* The worker: runs a task that it took on top of another one. */
+void tpi_worker_on_top (tpi_Worker *worker, tpi_Run *frame, tpi_Task *task);
+/* The worker: it is about to block (does anyone still work?), or no longer
+   does. */
+int tpi_worker_block (tpi_Worker *worker);
+/* Are all workers of the pool blocked? */
+int tpi_worker_stuck (tpi_Worker *worker);
 void tpi_worker_unblock (tpi_Worker *worker);
 
 /* --- all of them (pools.c) --- */
@@ -217,4 +306,13 @@ void tpi_pools_add (tp_Manager *pool);
 void tpi_pools_remove (tp_Manager *pool);
 
 #pragma GCC visibility pop
+
+static inline tpi_Task *tpi_task_at (tpi_Item *item) {
+  return (tpi_Task *)(void *)((char *)item - offsetof(tpi_Task, item));
+}
+
+static inline tpi_Parked *tpi_parked_at (tpi_Item *item) {
+  return (tpi_Parked *)(void *)((char *)item - offsetof(tpi_Parked, item));
+}
+
 #endif

@@ -69,7 +69,8 @@ static tp_Manager *next_pool (tp_Manager *before) {
 tp_Manager *tpi_pools_find (const char *name) {
   tp_Manager *pool = NULL;
   while ((pool = next_pool(pool)) != NULL) {
-    if (pool->name != NULL && strcmp(pool->name, name) == 0 && tpi_pool_open(pool))
+    if (pool->name != NULL && strcmp(pool->name, name) == 0 &&
+        tpi_pool_open(pool))
       return pool;
   }
   return NULL;
@@ -88,15 +89,19 @@ int tpi_pools_new (const tpi_PoolOptions *options, tp_Manager **out) {
   return rc;
 }
 
-int tpi_pools_default (tp_Manager **out) {
-  static const tpi_PoolOptions options = {DEFAULT_WORKERS, DEFAULT_QUEUE,
-                                          DEFAULT_SPIN, "default"};
-  int rc = TP_OK;
+int tpi_pools_default (void *kit, void (*drop) (void *), tp_Manager **out) {
+  const tpi_PoolOptions options = {DEFAULT_WORKERS, DEFAULT_QUEUE,
+                                   DEFAULT_SPIN,    "default",
+                                   kit,             drop};
+  int rc = TP_OK, made;
   tpi_lock(&naming);
   *out = tpi_pools_find(options.name);
-  if (*out == NULL)
+  made = *out == NULL;
+  if (made)
     rc = tpi_pool_new(&options, out);
   tpi_unlock(&naming);
+  if (kit != NULL && (!made || rc != TP_OK))
+    drop(kit);
   return rc;
 }
 

@@ -14,9 +14,24 @@ static void new_round (tpi_Queue *q) {
     q->turns[i] = weight((tp_Priority)i);
 }
 
+void tpi_ring_init (tpi_Item *ring) { ring->next = ring->prev = ring; }
+
+void tpi_ring_add (tpi_Item *ring, tpi_Item *item) {
+  item->next = ring;
+  item->prev = ring->prev;
+  ring->prev->next = item;
+  ring->prev = item;
+}
+
+void tpi_ring_remove (tpi_Item *item) {
+  item->prev->next = item->next;
+  item->next->prev = item->prev;
+  item->next = item->prev = NULL;
+}
+
 void tpi_queue_init (tpi_Queue *q) {
   for (int i = 0; i < TPI_PRIORITIES; i++) {
-    q->ends[i].next = q->ends[i].prev = &q->ends[i];
+    tpi_ring_init(&q->ends[i]);
     q->counts[i] = 0;
   }
   q->count = 0;
@@ -24,11 +39,14 @@ void tpi_queue_init (tpi_Queue *q) {
 }
 
 void tpi_queue_push (tpi_Queue *q, tpi_Item *item, tp_Priority priority) {
-  tpi_Item *end = &q->ends[priority];
-  item->next = end;
-  item->prev = end->prev;
-  end->prev->next = item;
-  end->prev = item;
+  tpi_ring_add(&q->ends[priority], item);
+  q->counts[priority]++;
+  q->count++;
+}
+
+void tpi_queue_insert (tpi_Queue *q, tpi_Item *item, tpi_Item *before,
+                       tp_Priority priority) {
+  tpi_ring_add(before, item); /* a ring has no first */
   q->counts[priority]++;
   q->count++;
 }
@@ -36,9 +54,7 @@ void tpi_queue_push (tpi_Queue *q, tpi_Item *item, tp_Priority priority) {
 int tpi_queue_remove (tpi_Queue *q, tpi_Item *item, tp_Priority priority) {
   if (item->next == NULL)
     return 0;
-  item->prev->next = item->next;
-  item->next->prev = item->prev;
-  item->next = item->prev = NULL;
+  tpi_ring_remove(item);
   q->counts[priority]--;
   q->count--;
   return 1;

@@ -26,6 +26,14 @@ typedef struct tpi_Queue {
 
 #pragma GCC visibility push(hidden)
 
+/* Any other ring of items. */
+void tpi_ring_init (tpi_Item *ring);
+void tpi_ring_add (tpi_Item *ring, tpi_Item *item); /* the last one */
+void tpi_ring_remove (tpi_Item *item);
+/* Before that one, in the queue of that priority. */
+void tpi_queue_insert (tpi_Queue *q, tpi_Item *item, tpi_Item *before,
+                       tp_Priority priority);
+
 void tpi_queue_init (tpi_Queue *q);
 void tpi_queue_push (tpi_Queue *q, tpi_Item *item, tp_Priority priority);
 tpi_Item *tpi_queue_pop (tpi_Queue *q); /* NULL when empty */

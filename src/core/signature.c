@@ -102,7 +102,7 @@ static int fits (tpi_ParamType type, const tp_Value *v) {
 }
 
 int tpi_signature_check (const tpi_Signature *sig, const tp_Value *args,
-                         unsigned count) {
+                         unsigned count, unsigned *which) {
   static const tp_Value nil = {TP_TNIL, {0}};
   if (!sig->checked)
     return TP_OK;
@@ -113,8 +113,10 @@ int tpi_signature_check (const tpi_Signature *sig, const tp_Value *args,
       return TP_OK;
     if (p->optional && tp_typeof(v) == TP_TNIL)
       continue;
-    if (!fits((tpi_ParamType)p->type, v))
+    if (!fits((tpi_ParamType)p->type, v)) {
+      *which = i;
       return TP_TRANSFER;
+    }
   }
   return TP_OK;
 }

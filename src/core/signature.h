@@ -47,9 +47,9 @@ int tpi_signature_parse (tpi_Signature *s, const char *text,
 /* The parameter that argument i (from 0) meets, or NULL for none. */
 const tpi_Param *tpi_signature_param (const tpi_Signature *s, unsigned i);
 
-/* Do the arguments fit? TP_OK or TP_TRANSFER. */
+/* Do the arguments fit? TP_OK, or TP_TRANSFER and which does not, from 0. */
 int tpi_signature_check (const tpi_Signature *s, const tp_Value *args,
-                         unsigned count);
+                         unsigned count, unsigned *which);
 
 /* The name of a type as Lua would say it. */
 const char *tpi_param_name (tpi_ParamType type);

@@ -1,17 +1,23 @@
 #include "core/task.h"
 
+#include <string.h>
+
 #include "core/memory.h"
 #include "core/thread.h"
 
 tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
                         tp_Manager *pool, tpi_Host *home, size_t room) {
-  tpi_Task *task = tpi_alloc(sizeof *task + room);
+  tpi_Task *task = tpi_alloc(class->size + room);
+  char *end = (char *)task + class->size;
   if (task == NULL)
     return NULL;
-  tpi_future_init(&task->future, &class->future, home, task + 1, room);
+  memset(task + 1, 0, class->size - sizeof *task);
+  tpi_future_init(&task->future, &class->future, home, end, room);
   task->item.next = task->item.prev = NULL;
   task->pool = pool;
-  task->sequence = task->submitted = 0;
+  task->sequence = task->submitted = task->spent = 0;
+  task->awaits = NULL;
+  task->follow = NULL;
   task->timer = NULL;
   task->code = code;
   task->args = NULL;
@@ -20,6 +26,7 @@ tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
   task->generation = tpi_see(&tpi_generation);
   task->priority = TP_NORMAL;
   task->place = TPI_OUTSIDE;
+  task->resumed = 0;
   return task;
 }
 

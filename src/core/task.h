@@ -20,22 +20,36 @@
 
 typedef struct tpi_Task tpi_Task;
 typedef struct tpi_Worker tpi_Worker;
+typedef struct tpi_Follow tpi_Follow;
 
 /* How running a task ended. */
 typedef enum tpi_Outcome {
   TPI_RETURNED, /* the results are in future.results */
   TPI_RAISED,   /* the message is in future.results */
-  TPI_NOROOM    /* there was no memory for either */
+  TPI_NOROOM,   /* there was no memory for either */
+  TPI_PARKED    /* it waits, in worker->parks, and is to be run again */
 } tpi_Outcome;
 
 typedef struct tpi_TaskClass {
   tpi_Class future;
-  /* Runs a claimed task on this worker. May block. */
+  /* Runs a claimed task on this worker, or goes on with it. May block. */
   tpi_Outcome (*run) (tpi_Task *task, tpi_Worker *worker);
+  size_t size; /* of what begins with the tpi_Task */
+  /* What it follows has filled in its arguments, in this list, which it may
+     convert: TP_OK, and *why (allocated) if they will not do; TP_NOMEM. May
+     be NULL. */
+  int (*refuse) (const tpi_Task *task, tpi_List *args, char **why);
 } tpi_TaskClass;
 
 /* Where a task stands; guarded by the lock of its pool. */
-enum { TPI_OUTSIDE, TPI_AT_DOOR, TPI_QUEUED, TPI_TAKEN };
+enum {
+  TPI_OUTSIDE,
+  TPI_AT_DOOR,
+  TPI_HELD,    /* it follows others (follow.h) */
+  TPI_FILLING, /* ...which are all there */
+  TPI_QUEUED,
+  TPI_TAKEN
+};
 
 struct tpi_Task {
   tpi_Future future;
@@ -43,6 +57,9 @@ struct tpi_Task {
   tp_Manager *pool; /* not touched once settled */
   uint64_t sequence;  /* how many were admitted before; guarded likewise */
   uint64_t submitted; /* when */
+  uint64_t spent;     /* running; the worker's */
+  tpi_Future *awaits; /* retained, or NULL; see parked.h */
+  tpi_Follow *follow; /* owned, or NULL */
   tpi_Timer *timer;   /* owned; or NULL */
   const void *code;   /* what to run: its class knows */
   tp_Value *args;
@@ -51,13 +68,15 @@ struct tpi_Task {
   unsigned generation; /* the process it was made in (thread.h) */
   unsigned char priority; /* a tp_Priority */
   unsigned char place;    /* one of the above */
+  unsigned char resumed;  /* parked, or waiting for a slot itself, it gave up
+                             its own; of the worker that claimed it */
 };
 
 #pragma GCC visibility push(hidden)
 
 /* A task for a pool, not yet submitted, with `room` bytes for its arguments
-   and first results; NULL when out of memory. Let go of it with
-   tpi_future_release. */
+   and first results; NULL when out of memory. What its class has added is
+   all zero. Let go of it with tpi_future_release. */
 tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
                         tp_Manager *pool, tpi_Host *home, size_t room);
 /* For the destroy of a class. */

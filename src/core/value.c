@@ -212,7 +212,7 @@ char *tpi_list_bytes (tpi_List *list, tp_Value *value, const char *bytes,
   return p;
 }
 
-int tpi_list_object (tpi_List *list, tp_Value *value, tp_Type type,
+int tpi_list_object (tpi_List *list, tp_Value *value, uint64_t tag,
                      void *object, void (*retain) (void *),
                      tpi_LetGo *let_go) {
   tpi_Reference *r = tpi_list_room(list, sizeof *r);
@@ -224,7 +224,7 @@ int tpi_list_object (tpi_List *list, tp_Value *value, tp_Type type,
   r->let_go = let_go;
   retain(object);
   own(list, &r->block, 0, release_reference);
-  value->tag = (uint64_t)type;
+  value->tag = tag;
   value->as.object = r;
   return TP_OK;
 }
@@ -250,6 +250,7 @@ int tpi_list_table (tpi_List *list, tp_Value *value, size_t narray,
   t->table.length = t->table.pairs = 0;
   tpi_poke(&t->shared, 0);
   t->height = 1;
+  t->shape = TPI_TABLE;
   t->array_room = narray;
   t->pair_room = npairs;
   value->tag = TP_TTABLE;
@@ -258,8 +259,8 @@ int tpi_list_table (tpi_List *list, tp_Value *value, size_t narray,
 }
 
 unsigned tpi_value_height (const tp_Value *value) {
-  const tp_Table *table = tp_tableof(value);
-  return table != NULL ? ((const tpi_Table *)(const void *)table)->height : 0;
+  const tpi_Table *table = tpi_tableof(value);
+  return table != NULL ? table->height : 0;
 }
 
 void tpi_table_raise (tpi_Table *table, unsigned height) {
@@ -299,32 +300,25 @@ int tpi_table_put (tpi_List *list, tpi_Table *t, tp_Value key,
 
 int tpi_list_share (tpi_List *list, tp_Value *value, const tp_Value *other) {
   size_t length;
-  const char *bytes;
+  const char *bytes = tp_bytesof(other, &length);
+  tpi_Table *table = tpi_tableof(other);
   *value = *other;
-  switch (tp_typeof(other)) {
-    case TP_TBYTES:
-      bytes = tp_bytesof(other, &length);
-      if (other->tag & TPI_BLOB) {
-        tpi_Blob *blob = (tpi_Blob *)(void *)((char *)(uintptr_t)bytes -
-                                              offsetof(tpi_Blob, bytes));
-        if (share_blob(list, blob) != TP_OK)
-          return TP_NOMEM;
-        tpi_ref(&blob->refs);
-        return TP_OK;
-      }
-      return tpi_list_bytes(list, value, bytes, length) != NULL ? TP_OK
-                                                                : TP_NOMEM;
-    case TP_TTABLE:
-      /* by its old place and from here */
-      tpi_poke(&((tpi_Table *)other->as.table)->shared, 1);
-      list->borrows = 1;
-      return TP_OK;
-    case TP_TFUTURE:
-    case TP_TMANAGER: {
-      tpi_Reference *r = other->as.object;
-      return tpi_list_object(list, value, tp_typeof(other), r->object,
-                             r->retain, r->let_go);
-    }
-    default: return TP_OK;
+  if (table != NULL) { /* by its old place and from here */
+    tpi_poke(&table->shared, 1);
+    list->borrows = 1;
+  } else if (tpi_is_object(other)) {
+    const tpi_Reference *r = other->as.object;
+    return tpi_list_object(list, value, other->tag, r->object, r->retain,
+                           r->let_go);
+  } else if (bytes != NULL && (other->tag & TPI_BLOB)) {
+    tpi_Blob *blob = (tpi_Blob *)(void *)((char *)(uintptr_t)bytes -
+                                          offsetof(tpi_Blob, bytes));
+    if (share_blob(list, blob) != TP_OK)
+      return TP_NOMEM;
+    tpi_ref(&blob->refs);
+  } else if (bytes != NULL) {
+    return tpi_list_bytes(list, value, bytes, length) != NULL ? TP_OK
+                                                              : TP_NOMEM;
   }
+  return TP_OK;
 }

@@ -18,7 +18,9 @@
 
 enum {
   TPI_MAXDEPTH = 200, /* how deep tables may nest */
-  TPI_BLOB = 1 << 4,  /* flag in a tag: these bytes stand in a blob */
+  TPI_BLOB = 1 << 4,   /* flag in a tag: these bytes stand in a blob */
+  TPI_SHAPED = 1 << 5, /* flag: stands in a tpi_Table, but is none */
+  TPI_OBJECT = 1 << 6, /* flag: a tpi_Reference, as futures and managers are */
   TPI_LONG = 1024     /* bytes from which on a string becomes a blob */
 };
 
@@ -41,6 +43,16 @@ struct tpi_List {
   uint32_t borrows; /* refers to tables of another list */
 };
 
+/* What a tpi_Table stands for. */
+typedef enum tpi_Shape {
+  TPI_TABLE,
+  TPI_AN_ERROR, /* a table to C code: an Error */
+  TPI_CLOSURE, /* a function: its code, then its upvalues */
+  TPI_CELL,    /* an upvalue that functions may share */
+  TPI_REBUILT, /* a function to call, and its arguments */
+  TPI_OWN      /* something of tidepool's, by its name */
+} tpi_Shape;
+
 /* A table, tp_Table being its public face. `shared`: it may be referred to
    more than once, so that readers must keep its identity. It is only ever
    set, also while other threads read the table. */
@@ -48,6 +60,7 @@ typedef struct tpi_Table {
   tp_Table table;
   atomic_uint shared;
   unsigned height; /* of the tables in it, and itself */
+  tpi_Shape shape;
   size_t array_room;
   size_t pair_room;
 } tpi_Table;
@@ -98,12 +111,14 @@ void *tpi_list_room (tpi_List *list, size_t size);
 char *tpi_list_bytes (tpi_List *list, tp_Value *value, const char *bytes,
                       size_t length);
 
-/* Makes *value a reference to an object, which it retains. */
-int tpi_list_object (tpi_List *list, tp_Value *value, tp_Type type,
+/* Makes *value a reference to an object, which it retains. `tag` is a type,
+   with TPI_OBJECT unless objects are all there is of that type. */
+int tpi_list_object (tpi_List *list, tp_Value *value, uint64_t tag,
                      void *object, void (*retain) (void *),
                      tpi_LetGo *let_go);
 
-/* Makes *value an empty table; the sizes are hints. */
+/* Makes *value an empty table; the sizes are hints. Its shape is
+   TPI_TABLE. */
 int tpi_list_table (tpi_List *list, tp_Value *value, size_t narray,
                     size_t npairs);
 int tpi_table_append (tpi_List *list, tpi_Table *table, tp_Value value);
@@ -123,6 +138,18 @@ int tpi_list_share (tpi_List *list, tp_Value *value, const tp_Value *other);
 void *tpi_value_object (const tp_Value *value);
 
 #pragma GCC visibility pop
+
+/* The table that a value stands in, shaped or not; or NULL. */
+static inline tpi_Table *tpi_tableof (const tp_Value *value) {
+  int is = tp_typeof(value) == TP_TTABLE || (value->tag & TPI_SHAPED) != 0;
+  return is ? (tpi_Table *)(void *)value->as.table : NULL;
+}
+
+static inline int tpi_is_object (const tp_Value *value) {
+  tp_Type type = tp_typeof(value);
+  return type == TP_TFUTURE || type == TP_TMANAGER ||
+         (type > TP_TMANAGER && (value->tag & TPI_OBJECT) != 0);
+}
 
 static inline tp_Value tpi_nil (void) {
   tp_Value v = {TP_TNIL, {0}};

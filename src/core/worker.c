@@ -42,20 +42,29 @@ static void tell_collector (tpi_Future *f, size_t told) {
     tpi_count(&f->home->owed, weight - told);
 }
 
-/* Runs a claimed task up to, but without, settling it. */
+/* Runs a claimed task, or goes on with it, up to, but without, settling. */
 static tpi_Outcome perform (tpi_Worker *worker, tpi_Task *task) {
   const tpi_TaskClass *class =
       (const tpi_TaskClass *)(const void *)task->future.class;
   uint64_t start = tpi_now();
   size_t told = tpi_task_weight(task);
   tpi_Outcome outcome;
-  tpi_histogram_add(&worker->waits,
-                    start > task->submitted ? start - task->submitted : 0);
+  if (!task->resumed)
+    tpi_histogram_add(&worker->waits,
+                      start > task->submitted ? start - task->submitted : 0);
   outcome = class->run(task, worker);
   tpi_task_drop_args(task);
+  task->spent += tpi_now() - start;
+  if (outcome == TPI_PARKED)
+    return outcome;
   tell_collector(&task->future, told);
-  tpi_histogram_add(&worker->takes, tpi_now() - start);
+  tpi_histogram_add(&worker->takes, task->spent);
   return outcome;
+}
+
+/* What a run has parked. */
+static tpi_Parked *parked_by (tpi_Worker *worker, tpi_Outcome outcome) {
+  return outcome == TPI_PARKED ? worker->parks : NULL;
 }
 
 static void let_go (tpi_Worker *worker, tpi_Task *task) {
@@ -79,12 +88,14 @@ static void main_loop (tpi_Worker *worker) {
     tpi_Task *next;
     if (task == NULL && (task = tpi_pool_seek(worker, run)) == NULL)
       return;
-    if (tpi_future_claim(&task->future)) {
+    if (worker->resumes || tpi_future_claim(&task->future)) {
       tpi_Outcome outcome = perform(worker, task);
-      next = tpi_pool_turn(worker, run, task, 1);
-      conclude(worker, task, settle(worker, task, outcome));
+      next = tpi_pool_turn(worker, run, task, !task->resumed,
+                           parked_by(worker, outcome));
+      if (outcome != TPI_PARKED)
+        conclude(worker, task, settle(worker, task, outcome));
     } else { /* cancelled: who did that has freed its slot */
-      next = tpi_pool_turn(worker, run, task, 0);
+      next = tpi_pool_turn(worker, run, task, 0, NULL);
       let_go(worker, task);
     }
     task = next;
@@ -97,6 +108,8 @@ static void run (void *argument) {
   worker->thread = pthread_self();
   tpi_unlock(&worker->pool->lock);
   main_loop(worker);
+  if (worker->fini != NULL)
+    worker->fini(worker->keeps);
   tpi_host_release(worker->host);
   tpi_free(worker);
 }
@@ -107,6 +120,7 @@ int tpi_worker_start (tp_Manager *pool) {
     return TP_NOMEM;
   worker->pool = pool;
   worker->runs = &worker->own;
+  worker->told_end = &worker->told;
   worker->host = tpi_host_new(1);
   if (worker->host == NULL) {
     tpi_free(worker);
@@ -131,19 +145,35 @@ int tpi_worker_start (tp_Manager *pool) {
   return TP_NOMEM;
 }
 
-int tpi_worker_help (tpi_Worker *worker, tpi_Task *task) {
-  tp_Manager *pool = worker->pool;
-  tpi_Run frame = {NULL, NULL};
+void tpi_worker_on_top (tpi_Worker *worker, tpi_Run *frame, tpi_Task *task) {
   tpi_Outcome outcome;
-  if (task->pool != pool || worker->depth >= MOST_DEPTH ||
-      !tpi_future_claim(&task->future))
-    return 0;
-  tpi_pool_take(worker, &frame, task);
   worker->depth++;
   outcome = perform(worker, task);
   worker->depth--;
-  tpi_pool_untake(worker, &frame, task);
-  conclude(worker, task, settle(worker, task, outcome));
+  tpi_pool_untake(worker, frame, task, !task->resumed,
+                  parked_by(worker, outcome));
+  if (outcome != TPI_PARKED)
+    conclude(worker, task, settle(worker, task, outcome));
+}
+
+/* One that follows others has no arguments before it is queued. */
+static int is_complete (tpi_Task *task) {
+  int queued;
+  if (task->follow == NULL)
+    return 1;
+  tpi_lock(&task->pool->lock);
+  queued = task->place == TPI_QUEUED;
+  tpi_unlock(&task->pool->lock);
+  return queued;
+}
+
+int tpi_worker_help (tpi_Worker *worker, tpi_Task *task) {
+  tpi_Run frame = {NULL, NULL};
+  if (task->pool != worker->pool || worker->depth >= MOST_DEPTH ||
+      !is_complete(task) || !tpi_future_claim(&task->future))
+    return 0;
+  tpi_pool_take(worker, &frame, task);
+  tpi_worker_on_top(worker, &frame, task);
   return 1;
 }
 
@@ -153,27 +183,50 @@ int tpi_worker_help (tpi_Worker *worker, tpi_Task *task) {
 ** workers. It leaves when it finds itself one too many. The same holds for a
 ** task that waits for room in its own pool.
 */
-void tpi_worker_block (tpi_Worker *worker) {
+/* What is suspended takes no slot. If it did, all slots might be held by
+   tasks that wait for one, or for tasks that do. */
+static void lend_slot_locked (tpi_Worker *worker, tpi_Effects *effects) {
+  tpi_Task *task = worker->runs->task;
+  if (task == NULL || task->resumed)
+    return;
+  task->resumed = 1;
+  tpi_pool_free_slot_locked(worker->pool, effects);
+}
+
+int tpi_worker_block (tpi_Worker *worker) {
   tp_Manager *pool = worker->pool;
-  tpi_Effects effects = {NULL, NULL};
-  int spare;
+  tpi_Effects effects = {NULL, NULL, NULL};
+  int spare, moves;
   tpi_lock(&pool->lock);
-  pool->blocked++;
+  pool->blocked += worker->blocks++ == 0;
+  lend_slot_locked(worker, &effects);
   spare = pool->alive == pool->blocked && pool->alive < 2 * pool->workers;
   pool->alive += spare ? 1 : 0;
+  moves = pool->alive > pool->blocked;
   tpi_pool_unlock(pool, &effects);
   if (spare && tpi_worker_start(pool) != TP_OK) {
     tpi_lock(&pool->lock);
     pool->alive--;
     tpi_pool_unlock(pool, &effects);
+    moves = 0;
   }
+  return moves;
+}
+
+int tpi_worker_stuck (tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
+  int stuck;
+  tpi_lock(&pool->lock);
+  stuck = pool->alive <= pool->blocked;
+  tpi_unlock(&pool->lock);
+  return stuck;
 }
 
 void tpi_worker_unblock (tpi_Worker *worker) {
   tp_Manager *pool = worker->pool;
-  tpi_Effects effects = {NULL, NULL};
+  tpi_Effects effects = {NULL, NULL, NULL};
   tpi_lock(&pool->lock);
-  pool->blocked--;
+  pool->blocked -= --worker->blocks == 0;
   if (pool->alive - pool->blocked > pool->workers)
     tpi_pool_wake_all_locked(pool, &effects); /* one of the idle may leave */
   tpi_pool_unlock(pool, &effects);

@@ -17,6 +17,7 @@ typedef struct tpi_Manager {
   double timeout;         /* seconds; 0 for none */
   unsigned char priority; /* a tp_Priority */
   unsigned char fails;    /* full="fail" */
+  unsigned char borrowed; /* by a worker of that pool: not retained */
 } tpi_Manager;
 
 /* A Future. While it is being read, finalizers and hooks may run that clean it
@@ -37,6 +38,17 @@ tpi_Manager *tpi_check_manager (lua_State *L, tpi_State *S, int index);
 tpi_Manager *tpi_to_manager (lua_State *L, const tpi_State *S, int index);
 /* Pushes a closed AsyncManager. */
 tpi_Manager *tpi_push_manager_handle (lua_State *L);
+/* Pushes one of that pool. */
+void tpi_push_manager_of (lua_State *L, const tpi_State *S, tp_Manager *pool);
+
+/* --- check.c --- */
+
+/* The registered function named at `index`; raises. */
+const tpi_Function *tpi_function_at (lua_State *L, int index);
+/* Raises unless the arguments from `first` to the top fit; Futures, if they
+   are followed, may stand for anything. */
+void tpi_check_args (lua_State *L, tpi_State *S, const tpi_Function *function,
+                     int first, int follows);
 
 int tpi_l_call (lua_State *L);      /* blocks while the queue is full */
 int tpi_l_try_call (lua_State *L);
@@ -45,9 +57,17 @@ int tpi_l_functions (lua_State *L);
 
 extern const char *const tpi_priorities[]; /* by tp_Priority; NULL ends it */
 
-/* The options of AsyncManager.new, at `index` or none there. */
+/* What a pool's Lua states are like. */
+typedef struct tpi_WorkerOptions {
+  int init;            /* where it stands on the stack, or 0 */
+  size_t memory_limit; /* bytes, or 0 */
+  int origin;
+} tpi_WorkerOptions;
+
+/* The options of AsyncManager.new, at `index` or none there. Those that are
+   kept by Lua are left on the stack. */
 void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
-                      int *fails);
+                      int *fails, tpi_WorkerOptions *lua);
 /* The options of `with`, over what the manager has. */
 void tpi_options_with (lua_State *L, int index, tpi_Manager *manager);
 /* The options of `shutdown`. */
@@ -98,8 +118,11 @@ static inline unsigned tpi_key_place (const char *string) {
          (TPI_KEYS - 1);
 }
 
+/* Before the values of one list: what they share is kept within it. */
+void tpi_send_begin (tpi_State *S);
 /* Appends the Lua value at `index` to the list. Raises, with the path to it,
-   when it cannot cross; `what` is what messages call it ("argument 2"). */
+   when it cannot cross; `what` is what messages call it ("argument", 2), with
+   number 0 if there is just one. May call Lua (__tidepool). */
 void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,
                const char *what, int number);
 /* Makes *value what stands at `index`, but for tables, functions and objects:
@@ -107,6 +130,21 @@ void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,
 int tpi_send_plain (lua_State *L, tpi_List *list, tp_Value *value, int index);
 /* Pushes all values of a list; answers how many. */
 int tpi_receive (lua_State *L, const tpi_List *list);
+/* Does anything in it have an identity? */
+int tpi_has_table (const tpi_List *list);
+
+/* --- closure.c --- */
+
+/* Has the Lua function at `index` no upvalues but the globals? */
+int tpi_is_plain (lua_State *L, int index);
+/* In the registry, by its address: functions of Lua -> what a worker has in
+   their place. */
+extern const char tpi_replaced;
+
+/* --- object.c --- */
+
+/* Pushes the table of the module, made on first call. */
+void tpi_push_module (lua_State *L);
 
 /* --- wait.c --- */
 

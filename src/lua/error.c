@@ -3,6 +3,7 @@
 */
 #include <string.h>
 
+#include "core/follow.h"
 #include "lua/binding.h"
 
 /* error -> error; the fields of one that no future stands for */
@@ -23,7 +24,21 @@ static void new_error (lua_State *L, tpi_Kind kind, const char *message,
   lua_setmetatable(L, -2);
 }
 
-static void new_failure (lua_State *L, tpi_Future *future) {
+/* A Lua task leaves its Error behind the message. */
+static int push_whole (lua_State *L, tpi_Future *future) {
+  const tpi_List *results = &future->results;
+  tpi_List just;
+  if (tpi_future_state(future) != TPI_FAILED || future->reason != NULL ||
+      results->count != 2)
+    return 0;
+  tpi_list_init(&just, NULL, 0);
+  just.items = results->items + 1;
+  just.count = 1;
+  tpi_receive(L, &just);
+  return 1;
+}
+
+static void push_outcome (lua_State *L, tpi_Future *future) {
   size_t length = 0;
   const char *message = tpi_future_message(future, &length);
   int silent = message == NULL;
@@ -36,6 +51,12 @@ static void new_failure (lua_State *L, tpi_Future *future) {
     lua_pushlstring(L, message, length);
     lua_setfield(L, -2, "value");
   }
+}
+
+static void new_failure (lua_State *L, tpi_Future *future) {
+  tpi_Future *cause = tpi_future_cause(future);
+  if (!push_whole(L, cause))
+    push_outcome(L, cause);
   lua_pushinteger(L, (lua_Integer)future->id);
   lua_setfield(L, -2, "id");
 }
@@ -105,9 +126,13 @@ static int to_string (lua_State *L) {
   if (kind != NULL && strcmp(kind, "cancelled") == 0 && !lua_isnil(L, 5))
     message = lua_pushfstring(L, "cancelled: %s", message);
   if (lua_isstring(L, 2))
-    lua_pushfstring(L, "%s: %s", lua_tostring(L, 2), message);
+    message = lua_pushfstring(L, "%s: %s", lua_tostring(L, 2), message);
   else
     lua_pushstring(L, message);
+  if (lua_getfield(L, 1, "traceback") == LUA_TSTRING)
+    lua_pushfstring(L, "%s\n%s", message, lua_tostring(L, -1));
+  else
+    lua_pop(L, 1);
   return 1;
 }
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "lua/binding.h"
+#include "lua/place.h"
 
 void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future) {
   tpi_Handle *handle = tpi_push_future_handle(L);
@@ -113,67 +113,71 @@ static void push_unsettled (lua_State *L, tpi_Handle *handle, int rc,
   end(handle);
 }
 
-/* The common head of awaiting: future [timeout]; what tpi_await answered. The
-   turn comes before the look at the future, which it may clean up. */
-static int await_self (lua_State *L, tpi_Handle **handle, double *seconds) {
-  tpi_State *S = tpi_state(L);
-  int rc;
-  *seconds = tpi_opt_seconds(L, 2, -1);
-  *handle = tpi_check_handle(L, S, 1);
-  tpi_future_at(L, *handle);
-  tpi_state_turn(L, S);
-  rc = tpi_await(L, S, *handle, *seconds == 0 ? 0 : tpi_deadline(*seconds));
-  tpi_future_at(L, *handle);
-  return rc;
+/* The three ways to wait, by what they answer. */
+enum { AWAIT, PAWAIT, WAIT };
+
+/* future [timeout] -> ...; the wait came to rc */
+static int answer_wait (lua_State *L, int how, int rc) {
+  tpi_Handle *handle = tpi_check_handle(L, tpi_state(L), 1);
+  double seconds = tpi_opt_seconds(L, 2, -1);
+  tpi_future_at(L, handle);
+  if (how == WAIT && rc != TP_BROKEN) {
+    lua_pushboolean(L, rc == TP_OK);
+    return 1;
+  }
+  if (how == PAWAIT) {
+    lua_settop(L, 1);
+    lua_pushboolean(L, rc == TP_OK && tpi_future_state(handle->future) ==
+                                          TPI_COMPLETED);
+    if (lua_toboolean(L, -1))
+      return 1 + answer(L, handle);
+  } else if (rc == TP_OK) {
+    return answer(L, handle);
+  }
+  if (rc != TP_OK) {
+    push_unsettled(L, handle, rc, seconds);
+  } else {
+    begin(handle);
+    tpi_push_failure(L, handle->future, 1);
+    end(handle);
+  }
+  return how == PAWAIT ? 2 : lua_error(L);
 }
 
-static int await (lua_State *L) {
-  tpi_Handle *handle;
-  double seconds;
-  int rc = await_self(L, &handle, &seconds);
-  if (rc == TP_OK)
-    return answer(L, handle);
-  push_unsettled(L, handle, rc, seconds);
-  return lua_error(L);
+/* A task has waited, and goes on. */
+static int waited (lua_State *L, int status, lua_KContext how) {
+  (void)status;
+  return answer_wait(L, (int)how, tpi_fiber_back(L, tpi_state(L)->place));
 }
+
+/* The turn comes before the look at the future, which it may clean up. */
+static int start_wait (lua_State *L, int how) {
+  tpi_State *S = tpi_state(L);
+  double seconds = tpi_opt_seconds(L, 2, -1);
+  tpi_Handle *handle = tpi_check_handle(L, S, 1);
+  int rc;
+  tpi_future_at(L, handle);
+  tpi_state_turn(L, S);
+  if (S->place != NULL)
+    rc = tpi_fiber_await(L, S->place, tpi_future_at(L, handle), seconds, how,
+                         waited);
+  else
+    rc = tpi_await(L, S, handle, seconds == 0 ? 0 : tpi_deadline(seconds));
+  return answer_wait(L, how, rc);
+}
+
+static int await (lua_State *L) { return start_wait(L, AWAIT); }
+
+/* Misuse still raises; what a task or a deadline raises is answered. */
+static int pawait (lua_State *L) { return start_wait(L, PAWAIT); }
+
+static int wait (lua_State *L) { return start_wait(L, WAIT); }
 
 static int get (lua_State *L) {
   tpi_Handle *handle = tpi_check_handle(L, tpi_state(L), 1);
   if (!tpi_future_settled(tpi_future_at(L, handle)))
     return luaL_error(L, "future not ready");
   return answer(L, handle);
-}
-
-/* Misuse still raises; what a task or a deadline raises is answered. */
-static int pawait (lua_State *L) {
-  tpi_Handle *handle;
-  double seconds;
-  int rc = await_self(L, &handle, &seconds);
-  lua_settop(L, 1);
-  lua_pushboolean(L, rc == TP_OK &&
-                         tpi_future_state(handle->future) == TPI_COMPLETED);
-  if (lua_toboolean(L, -1))
-    return 1 + answer(L, handle);
-  if (rc != TP_OK) {
-    push_unsettled(L, handle, rc, seconds);
-    return 2;
-  }
-  begin(handle);
-  tpi_push_failure(L, handle->future, 1);
-  end(handle);
-  return 2;
-}
-
-static int wait (lua_State *L) {
-  tpi_Handle *handle;
-  double seconds;
-  int rc = await_self(L, &handle, &seconds);
-  if (rc == TP_BROKEN) {
-    push_unsettled(L, handle, rc, seconds);
-    return lua_error(L);
-  }
-  lua_pushboolean(L, rc == TP_OK);
-  return 1;
 }
 
 /* ---------------------------------------------------------------- */

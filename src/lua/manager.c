@@ -2,7 +2,7 @@
 
 #include "core/clock.h"
 #include "core/pools.h"
-#include "lua/binding.h"
+#include "lua/place.h"
 
 tpi_Manager *tpi_push_manager_handle (lua_State *L) {
   static const tpi_Manager closed;
@@ -32,6 +32,28 @@ tpi_Manager *tpi_check_manager (lua_State *L, tpi_State *S, int index) {
   return manager;
 }
 
+/* A worker's handle of its own pool would keep it open for ever. */
+static void take (const tpi_State *S, tpi_Manager *manager,
+                  tp_Manager *pool) {
+  manager->pool = pool;
+  manager->borrowed =
+      S->place != NULL && tpi_place_pool(S->place) == pool;
+  if (!manager->borrowed)
+    tpi_pool_retain(pool);
+}
+
+/* The same for one that was retained for us. */
+static void adopt (const tpi_State *S, tpi_Manager *manager) {
+  tp_Manager *pool = manager->pool;
+  take(S, manager, pool);
+  tpi_pool_release(pool);
+}
+
+void tpi_push_manager_of (lua_State *L, const tpi_State *S,
+                          tp_Manager *pool) {
+  take(S, tpi_push_manager_handle(L), pool);
+}
+
 /* ---------------------------------------------------------------- */
 /* Making                                                            */
 /* ---------------------------------------------------------------- */
@@ -39,13 +61,22 @@ tpi_Manager *tpi_check_manager (lua_State *L, tpi_State *S, int index) {
 static int new (lua_State *L) {
   tpi_PoolOptions options;
   tpi_Manager *manager;
+  tpi_WorkerOptions lua;
+  tpi_Kit *kit;
+  tpi_State *S = tpi_state(L);
   int fails, rc;
-  tpi_state(L);
   lua_settop(L, 1);
-  tpi_options_new(L, 1, &options, &fails);
+  tpi_options_new(L, 1, &options, &fails, &lua);
   manager = tpi_push_manager_handle(L);
   manager->fails = (unsigned char)fails;
+  kit = tpi_kit_new(L, S, lua.init);
+  kit->limit = lua.memory_limit;
+  kit->origins = lua.origin;
+  options.kit = kit;
+  options.drop = tpi_kit_free;
   rc = tpi_pools_new(&options, &manager->pool);
+  if (rc != TP_OK)
+    tpi_kit_free(kit);
   if (rc == TP_TAKEN)
     return luaL_error(L,
                       "bad option 'name' (an open manager has the name '%s'; "
@@ -60,13 +91,13 @@ static int new (lua_State *L) {
 static int attach (lua_State *L) {
   size_t length;
   const char *name = luaL_checklstring(L, 1, &length);
-  tpi_Manager *manager;
-  tpi_state(L);
-  manager = tpi_push_manager_handle(L);
+  tpi_State *S = tpi_state(L);
+  tpi_Manager *manager = tpi_push_manager_handle(L);
   if (strlen(name) == length)
     manager->pool = tpi_pools_find(name);
   if (manager->pool == NULL)
     return luaL_error(L, "no manager named '%s' is open", name);
+  adopt(S, manager);
   return 1;
 }
 
@@ -82,9 +113,11 @@ static tpi_Manager *push_default (lua_State *L) {
     return manager;
   lua_pop(L, 1);
   manager = tpi_push_manager_handle(L);
-  if (tpi_pools_default(&manager->pool) != TP_OK)
+  if (tpi_pools_default(tpi_kit_new(L, S, 0), tpi_kit_free,
+                        &manager->pool) != TP_OK)
     luaL_error(L, "cannot start the default manager: not enough memory or "
                   "threads");
+  adopt(S, manager);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
   return manager;
@@ -97,7 +130,8 @@ static int get_default (lua_State *L) {
 
 /* tidepool.call(name, ...) */
 static int call_default (lua_State *L) {
-  luaL_checkstring(L, 1); /* before the arguments move up by one */
+  if (!lua_isfunction(L, 1) && !lua_isstring(L, 1))
+    luaL_typeerror(L, 1, "name or function"); /* before they move up by one */
   push_default(L);
   lua_insert(L, 1);
   return tpi_l_call(L);
@@ -110,7 +144,8 @@ static int with (lua_State *L) {
   lua_settop(L, 2);
   tpi_options_with(L, 2, &options);
   view = tpi_push_manager_handle(L);
-  tpi_pool_retain(manager->pool);
+  take(S, view, manager->pool);
+  options.borrowed = view->borrowed;
   *view = options;
   return 1;
 }
@@ -126,8 +161,27 @@ static void check_whole (lua_State *L, const tpi_Manager *manager) {
 
 typedef int Waiting (tp_Manager *pool, tpi_Parker *p, uint64_t deadline);
 
+/* In a worker: not its own pool, which waits for it. */
+static int wait_in_task (lua_State *L, const tpi_State *S,
+                         const tpi_Manager *manager, Waiting *waiting,
+                         uint64_t deadline) {
+  tpi_Worker *worker = S->place->worker;
+  tpi_Parker p;
+  int answer;
+  if (tpi_place_pool(S->place) == manager->pool)
+    return luaL_error(L, "a task cannot wait for all of the manager that it "
+                         "runs in");
+  tpi_parker_init(&p, NULL, NULL, NULL);
+  tpi_worker_block(worker);
+  answer = waiting(manager->pool, &p, deadline);
+  tpi_worker_unblock(worker);
+  return answer == TPI_RUNG;
+}
+
 static int wait_on (lua_State *L, tpi_State *S, tpi_Manager *manager,
                     Waiting *waiting, uint64_t deadline) {
+  if (S->place != NULL)
+    return wait_in_task(L, S, manager, waiting, deadline);
   for (;;) {
     tpi_Sleep sleep;
     int answer;
@@ -177,6 +231,9 @@ static int shutdown (lua_State *L) {
   double seconds;
   lua_settop(L, 2);
   tpi_options_shutdown(L, 2, &drain, &seconds);
+  if (manager->borrowed)
+    return luaL_error(L, "a task cannot shut down the manager that it runs "
+                         "in");
   lua_pushboolean(L, tpi_pool_broken(manager->pool) ||
                          shut(L, S, manager, drain, seconds));
   tpi_state_turn(L, S);
@@ -188,7 +245,7 @@ static int shutdown (lua_State *L) {
 static int close (lua_State *L) {
   tpi_State *S = tpi_state(L);
   tpi_Manager *manager = tpi_to_manager(L, S, 1);
-  if (manager == NULL || tpi_pool_broken(manager->pool))
+  if (manager == NULL || manager->borrowed || tpi_pool_broken(manager->pool))
     return 0;
   if (lua_isnoneornil(L, 2))
     shut(L, S, manager, 1, -1);
@@ -201,7 +258,8 @@ static int collect (lua_State *L) {
   tpi_Manager *manager = luaL_checkudata(L, 1, "tidepool.AsyncManager");
   tp_Manager *pool = manager->pool;
   manager->pool = NULL;
-  tpi_pool_release(pool);
+  if (!manager->borrowed)
+    tpi_pool_release(pool);
   return 0;
 }
 

@@ -4,7 +4,7 @@
 #include "api/table.h"
 #include "core/lock.h"
 #include "core/pools.h"
-#include "lua/binding.h"
+#include "lua/place.h"
 
 static int is_future (lua_State *L) {
   lua_pushboolean(L, luaL_testudata(L, 1, "tidepool.Future") != NULL);
@@ -26,6 +26,9 @@ static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"on_unhandled", tpi_l_on_unhandled},
                                      {"exit_grace", exit_grace},
                                      {"is_future", is_future},
+                                     {"current", tpi_l_current},
+                                     {"task", tpi_l_task},
+                                     {"invoke", tpi_l_invoke},
                                      {NULL, NULL}};
 
 static tpi_Lock opening; /* the table of the C API is filled in once a time */
@@ -53,7 +56,9 @@ int luaopen_tidepool_core (lua_State *L) {
   lua_pop(L, 1);
   tpi_open_error(L);
   tpi_open_future(L);
-  lua_newtable(L);
+  tpi_open_task(L);
+  tpi_open_codes(L);
+  tpi_push_module(L);
   tpi_setfuncs(L, functions);
   tpi_open_manager(L);
   lua_pushlightuserdata(L, &tpi_api);

@@ -6,6 +6,7 @@
 #include "lua/binding.h"
 
 enum { MAX_WORKERS = 1024, MAX_QUEUE = 1 << 20, MAX_SPIN = 1000000 };
+enum { LEAST_MEMORY = 128 * 1024 };
 enum { WORKERS = 4, QUEUE_EACH = 10, SPIN = 2000 }; /* by default */
 
 const char *const tpi_priorities[] = {"normal", "high", "low", NULL};
@@ -122,10 +123,32 @@ static const char *name_option (lua_State *L, int index) {
   return lua_tostring(L, -1);
 }
 
+/* Left on the stack. */
+static int init_option (lua_State *L, int index) {
+  if (!option(L, index, "init"))
+    return 0;
+  if (!lua_isfunction(L, -1) && lua_type(L, -1) != LUA_TSTRING)
+    bad(L, "init", "function or name of a module", LUA_TNONE);
+  return lua_gettop(L);
+}
+
+static size_t limit_option (lua_State *L, int index) {
+  int exact;
+  lua_Integer n;
+  if (!option(L, index, "memory_limit"))
+    return 0;
+  n = lua_tointegerx(L, -1, &exact);
+  if (lua_type(L, -1) != LUA_TNUMBER || !exact || n < LEAST_MEMORY)
+    bad(L, "memory_limit", "bytes, 131072 or more,", LUA_TNUMBER);
+  lua_pop(L, 1);
+  return (size_t)n;
+}
+
 void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
-                      int *fails) {
-  static const char *const names[] = {"workers", "queue", "name",
-                                      "full",    "spin",  NULL};
+                      int *fails, tpi_WorkerOptions *lua) {
+  static const char *const names[] = {
+      "workers", "queue", "name", "full", "spin", "init", "memory_limit",
+      "origin",  NULL};
   check_names(L, index, names);
   options->workers =
       integer(L, index, "workers", 1, MAX_WORKERS, WORKERS);
@@ -133,6 +156,9 @@ void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
                            options->workers * QUEUE_EACH);
   options->spin = integer(L, index, "spin", 0, MAX_SPIN, SPIN);
   *fails = full(L, index, 0);
+  lua->memory_limit = limit_option(L, index);
+  lua->origin = boolean(L, index, "origin", 0);
+  lua->init = init_option(L, index);
   options->name = name_option(L, index);
 }
 

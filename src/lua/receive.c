@@ -1,22 +1,12 @@
 /*
 ** From values that no Lua state owns to Lua values.
 */
-#include "lua/binding.h"
+#include "lua/send.h"
 
-typedef struct Receiver {
-  lua_State *L;
-  int known; /* stack index of a table: address -> Lua table; 0 until needed */
-  /* Keys by the address of their bytes: Lua's string stands `place` above
-     `known`, so that it need not be made again for each record. */
-  const char *keys[TPI_KEYS];
-} Receiver;
-
-static void push_value (Receiver *r, const tp_Value *value);
-
-static void push_key (Receiver *r, const tp_Value *key) {
+static void push_key (tpi_Receiver *r, const tp_Value *key) {
   unsigned place;
   if (tp_typeof(key) != TP_TBYTES) {
-    push_value(r, key);
+    tpi_push_value(r, key);
     return;
   }
   place = tpi_key_place(key->as.bytes);
@@ -24,35 +14,49 @@ static void push_key (Receiver *r, const tp_Value *key) {
     lua_pushvalue(r->L, r->known + 1 + (int)place);
     return;
   }
-  push_value(r, key);
+  tpi_push_value(r, key);
   lua_copy(r->L, -1, r->known + 1 + (int)place);
   r->keys[place] = key->as.bytes;
 }
 
+int tpi_push_known (tpi_Receiver *r, const tpi_Table *table) {
+  if (!tpi_peek(&((tpi_Table *)(uintptr_t)table)->shared))
+    return 0;
+  if (lua_rawgetp(r->L, r->known, table) != LUA_TNIL)
+    return 1;
+  lua_pop(r->L, 1);
+  return 0;
+}
+
+void tpi_remember (tpi_Receiver *r, const tpi_Table *table) {
+  if (!tpi_peek(&((tpi_Table *)(uintptr_t)table)->shared))
+    return;
+  lua_pushvalue(r->L, -1);
+  lua_rawsetp(r->L, r->known, table);
+}
+
 /* -> table; registered before it is filled, for it may contain itself */
-static void push_table (Receiver *r, const tp_Table *from) {
+static void push_table (tpi_Receiver *r, const tp_Table *from) {
   lua_State *L = r->L;
   const tpi_Table *table = (const tpi_Table *)(const void *)from;
-  int shared = (int)tpi_peek(&((tpi_Table *)(uintptr_t)table)->shared);
-  luaL_checkstack(L, 6, "tables nest too deep");
-  if (shared && lua_rawgetp(L, r->known, from) == LUA_TTABLE)
+  luaL_checkstack(L, 8, "tables nest too deep");
+  if (tpi_push_known(r, table))
     return;
-  if (shared)
-    lua_pop(L, 1);
   lua_createtable(L, (int)(from->length < INT32_MAX ? from->length : 0),
                   (int)(from->pairs < INT32_MAX ? from->pairs : 0));
-  if (shared) {
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, r->known, from);
-  }
+  tpi_remember(r, table);
   for (size_t i = 0; i < from->length; i++) {
-    push_value(r, &from->array[i]);
+    tpi_push_value(r, &from->array[i]);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   for (size_t i = 0; i < from->pairs; i++) {
     push_key(r, &from->map[2 * i]);
-    push_value(r, &from->map[2 * i + 1]);
+    tpi_push_value(r, &from->map[2 * i + 1]);
     lua_rawset(L, -3);
+  }
+  if (table->shape == TPI_AN_ERROR) {
+    tpi_push_upvalue(L, TPI_UP_ERROR);
+    lua_setmetatable(L, -2);
   }
 }
 
@@ -60,13 +64,11 @@ static void push_object (lua_State *L, const tp_Value *value) {
   if (tp_typeof(value) == TP_TFUTURE) {
     tpi_push_future_of(L, tpi_state_find(L), tpi_value_object(value));
   } else {
-    tpi_Manager *manager = tpi_push_manager_handle(L);
-    manager->pool = tpi_value_object(value);
-    tpi_pool_retain(manager->pool);
+    tpi_push_manager_of(L, tpi_state_find(L), tpi_value_object(value));
   }
 }
 
-static void push_value (Receiver *r, const tp_Value *value) {
+void tpi_push_value (tpi_Receiver *r, const tp_Value *value) {
   lua_State *L = r->L;
   switch (tp_typeof(value)) {
     case TP_TNIL: lua_pushnil(L); break;
@@ -77,13 +79,15 @@ static void push_value (Receiver *r, const tp_Value *value) {
       lua_pushlstring(L, value->as.bytes, (size_t)(value->tag >> 8));
       break;
     case TP_TTABLE: push_table(r, value->as.table); break;
+    case TP_TFUNCTION: tpi_push_function(r, value); break;
+    case TP_TOTHER: tpi_push_other(r, value); break;
     default: push_object(L, value);
   }
 }
 
-static int has_table (const tpi_List *list) {
+int tpi_has_table (const tpi_List *list) {
   for (uint32_t i = 0; i < list->count; i++) {
-    if (tp_typeof(&list->items[i]) == TP_TTABLE)
+    if (tpi_tableof(&list->items[i]) != NULL)
       return 1;
   }
   return 0;
@@ -91,26 +95,26 @@ static int has_table (const tpi_List *list) {
 
 /* ... -> ... values; between them stand, for a while, `known` and the keys */
 static void receive_tables (lua_State *L, const tpi_List *list) {
-  Receiver r = {L, 0, {NULL}};
+  tpi_Receiver r = {L, 0, {NULL}};
   luaL_checkstack(L, TPI_KEYS + (int)list->count + 8, "too many results");
   lua_newtable(L);
   r.known = lua_gettop(L);
   lua_settop(L, r.known + TPI_KEYS);
   for (uint32_t i = 0; i < list->count; i++)
-    push_value(&r, &list->items[i]);
+    tpi_push_value(&r, &list->items[i]);
   lua_rotate(L, r.known, (int)list->count);
   lua_pop(L, TPI_KEYS + 1);
 }
 
 int tpi_receive (lua_State *L, const tpi_List *list) {
   luaL_checkstack(L, (int)list->count + 8, "too many results");
-  if (has_table(list)) {
+  if (tpi_has_table(list)) {
     receive_tables(L, list);
   } else {
-    Receiver r;
+    tpi_Receiver r;
     r.L = L;
     for (uint32_t i = 0; i < list->count; i++)
-      push_value(&r, &list->items[i]);
+      tpi_push_value(&r, &list->items[i]);
   }
   return (int)list->count;
 }

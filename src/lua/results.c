@@ -16,14 +16,6 @@ static int is_light (const tpi_Future *future) {
   return future->results.items == NULL && future->results.count > 0;
 }
 
-static int has_table (const tpi_List *results) {
-  for (uint32_t i = 0; i < results->count; i++) {
-    if (tp_typeof(&results->items[i]) == TP_TTABLE)
-      return 1;
-  }
-  return 0;
-}
-
 /* Nobody can change them, and they can be sent again. */
 static int is_plain (const tpi_List *results) {
   for (uint32_t i = 0; i < results->count; i++) {
@@ -58,7 +50,7 @@ int tpi_push_results (lua_State *L, const tpi_Handle *handle) {
   int n = (int)results->count;
   int heavy = !is_light(future) && !tpi_peek(&future->lent) &&
               tpi_list_weight(results) >= HEAVY && is_plain(results);
-  if (!heavy && !is_light(future) && !has_table(results))
+  if (!heavy && !is_light(future) && !tpi_has_table(results))
     return tpi_receive(L, results);
   lua_pushvalue(L, 1);
   if (lua_rawget(L, lua_upvalueindex(TPI_UP_OUTCOMES)) != LUA_TTABLE) {

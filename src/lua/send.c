@@ -3,26 +3,9 @@
 */
 #include <string.h>
 
-#include "lua/binding.h"
+#include "lua/send.h"
 
 enum { MANY = 64 * 1024 }; /* elements that are not taken on trust */
-
-/* How we came to the value at hand; on the C stack. */
-typedef struct Path {
-  const struct Path *outer; /* NULL: the argument itself */
-  int key;                  /* stack index of the key, 0: it is the key */
-} Path;
-
-typedef struct Sender {
-  lua_State *L;
-  tpi_State *S;
-  tpi_List *list;
-  const char *what;
-  int number;
-} Sender;
-
-static tp_Value send_value (Sender *s, int index, const Path *path,
-                            int depth);
 
 /* ---------------------------------------------------------------- */
 /* Refusing                                                          */
@@ -54,30 +37,47 @@ static void add_step (lua_State *L, luaL_Buffer *b, int key, int first) {
   }
 }
 
-/* The outermost step first. */
-static int add_path (lua_State *L, luaL_Buffer *b, const Path *path) {
-  int first = path->outer == NULL || add_path(L, b, path->outer);
-  if (path->outer != NULL) {
-    add_step(L, b, path->key, first);
-    return 0;
-  }
-  return 1;
+static void add_upvalue (lua_State *L, luaL_Buffer *b, const char *name,
+                         int first) {
+  (void)L;
+  if (!first)
+    luaL_addstring(b, ".upvalue ");
+  luaL_addstring(b, name);
 }
 
-static int refuse (Sender *s, const Path *path, const char *why) {
+/* The outermost step first; what sort of step that was. */
+static const char *add_path (lua_State *L, luaL_Buffer *b,
+                             const tpi_Path *path) {
+  int first = path->outer->outer == NULL;
+  const char *sort = path->upvalue != NULL ? "upvalue" : "field";
+  if (!first)
+    sort = add_path(L, b, path->outer);
+  if (path->upvalue != NULL)
+    add_upvalue(L, b, path->upvalue, first);
+  else
+    add_step(L, b, path->key, first);
+  return sort;
+}
+
+int tpi_refuse (tpi_Sender *s, const tpi_Path *path, const char *why) {
   lua_State *L = s->L;
+  const char *sort;
   luaL_Buffer b;
   luaL_checkstack(L, 10, NULL);
+  if (s->number > 0)
+    lua_pushfstring(L, "%s %d", s->what, s->number);
+  else
+    lua_pushstring(L, s->what);
   if (path->outer == NULL)
-    return luaL_error(L, "%s %d: %s", s->what, s->number, why);
+    return luaL_error(L, "%s: %s", lua_tostring(L, -1), why);
   luaL_buffinit(L, &b);
-  add_path(L, &b, path);
+  sort = add_path(L, &b, path);
   luaL_pushresult(&b);
-  return luaL_error(L, "%s %d, field \"%s\": %s", s->what, s->number,
+  return luaL_error(L, "%s, %s \"%s\": %s", lua_tostring(L, -2), sort,
                     lua_tostring(L, -1), why);
 }
 
-static int refuse_type (Sender *s, int index, const Path *path) {
+static int refuse_type (tpi_Sender *s, int index, const tpi_Path *path) {
   char why[64];
   int type = lua_type(s->L, index);
   const char *name = type == LUA_TTHREAD          ? "coroutine"
@@ -86,10 +86,10 @@ static int refuse_type (Sender *s, int index, const Path *path) {
   strcpy(why, "a ");
   strcat(why, name);
   strcat(why, " cannot be sent");
-  return refuse(s, path, why);
+  return tpi_refuse(s, path, why);
 }
 
-static void need (Sender *s, int rc) {
+void tpi_send_need (tpi_Sender *s, int rc) {
   if (rc != TP_OK)
     luaL_error(s->L, "not enough memory");
 }
@@ -103,35 +103,39 @@ static void need (Sender *s, int rc) {
 ** that comes back to Lua is looked up once. Lua keeps one copy of a short
 ** string, which stays where it is while a table that is being sent has it.
 */
-static tp_Value send_key (Sender *s, int index, const Path *path,
+static tp_Value send_key (tpi_Sender *s, int index, const tpi_Path *path,
                           int depth) {
   const char *string;
   tpi_Key *known;
   if (lua_type(s->L, index) != LUA_TSTRING)
-    return send_value(s, index, path, depth);
+    return tpi_send_value(s, index, path, depth);
+  if (!s->S->keyed) {
+    memset(s->S->keys, 0, sizeof s->S->keys);
+    s->S->keyed = 1;
+  }
   string = lua_tostring(s->L, index);
   known = &s->S->keys[tpi_key_place(string)];
   if (known->string != string) {
     known->string = NULL; /* should the next line raise */
-    known->value = send_value(s, index, path, depth);
+    known->value = tpi_send_value(s, index, path, depth);
     known->string = string;
   }
   return known->value;
 }
 
 /* stack: ... key value -> ... key */
-static void send_pair (Sender *s, tpi_Table *table, const Path *path,
+static void send_pair (tpi_Sender *s, tpi_Table *table, const tpi_Path *path,
                        int depth) {
   lua_State *L = s->L;
   int key = lua_gettop(L) - 1;
-  Path at_value = {path, key}, at_key = {path, 0};
-  tp_Value k, v = send_value(s, key + 1, &at_value, depth);
+  tpi_Path at_value = {path, key, NULL}, at_key = {path, 0, NULL};
+  tp_Value k, v = tpi_send_value(s, key + 1, &at_value, depth);
   lua_Integer next = (lua_Integer)table->table.length + 1;
   if (lua_isinteger(L, key) && lua_tointeger(L, key) == next) {
-    need(s, tpi_table_append(s->list, table, v));
+    tpi_send_need(s, tpi_table_append(s->list, table, v));
   } else {
     k = send_key(s, key, &at_key, depth);
-    need(s, tpi_table_put(s->list, table, k, v));
+    tpi_send_need(s, tpi_table_put(s->list, table, k, v));
   }
   lua_pop(L, 1);
 }
@@ -143,15 +147,15 @@ static int is_item (const tp_Value *key, size_t length) {
 
 /* Elements that Lua keeps out of order (built backwards, say) were met as
    pairs: those that follow the array part join it. */
-static void straighten (Sender *s, tpi_Table *table, int index,
-                        const Path *path, int depth) {
+static void straighten (tpi_Sender *s, tpi_Table *table, int index,
+                        const tpi_Path *path, int depth) {
   lua_State *L = s->L;
   tp_Value *map = (tp_Value *)(uintptr_t)table->table.map;
   size_t before = table->table.length, kept = 0;
   while (lua_rawgeti(L, index, (lua_Integer)table->table.length + 1) !=
          LUA_TNIL) {
-    tp_Value v = send_value(s, lua_gettop(L), path, depth);
-    need(s, tpi_table_append(s->list, table, v));
+    tp_Value v = tpi_send_value(s, lua_gettop(L), path, depth);
+    tpi_send_need(s, tpi_table_append(s->list, table, v));
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
@@ -172,7 +176,8 @@ static void straighten (Sender *s, tpi_Table *table, int index,
 static size_t elements (lua_State *L, int index) {
   size_t n = (size_t)lua_rawlen(L, index);
   for (size_t part = n; part > MANY / 2; part /= 2) {
-    int hole = lua_rawgeti(L, index, (lua_Integer)(part - part / 4)) == LUA_TNIL;
+    lua_Integer at = (lua_Integer)(part - part / 4);
+    int hole = lua_rawgeti(L, index, at) == LUA_TNIL;
     lua_pop(L, 1);
     if (hole)
       return MANY;
@@ -180,26 +185,47 @@ static size_t elements (lua_State *L, int index) {
   return n;
 }
 
-static tp_Value send_table (Sender *s, int index, const Path *path,
+tpi_Table *tpi_send_shape (tpi_Sender *s, tp_Value *value, tp_Type type,
+                           tpi_Shape shape, const void *address, size_t n) {
+  tpi_Table *table;
+  tpi_send_need(s, tpi_list_table(s->list, value, n, 0));
+  table = tpi_tableof(value);
+  table->shape = shape;
+  value->tag = type == TP_TTABLE ? TP_TTABLE : (uint64_t)type | TPI_SHAPED;
+  tpi_send_need(s, tpi_map_put(&s->S->seen, address, table));
+  return table;
+}
+
+int tpi_send_again (tpi_Sender *s, tp_Value *value, uint64_t tag,
+                    const void *address) {
+  tpi_Table *table = tpi_map_get(&s->S->seen, address);
+  if (table == NULL)
+    return 0;
+  tpi_poke(&table->shared, 1);
+  value->tag = tag;
+  value->as.table = &table->table;
+  return 1;
+}
+
+void tpi_send_deeper (tpi_Sender *s, const tpi_Path *path, int depth) {
+  if (depth == TPI_MAXDEPTH)
+    tpi_refuse(s, path, "tables nest deeper than 200");
+  luaL_checkstack(s->L, 12, "tables nest too deep");
+}
+
+static tp_Value send_table (tpi_Sender *s, int index, const tpi_Path *path,
                             int depth) {
   lua_State *L = s->L;
   const void *address = lua_topointer(L, index);
-  tpi_Table *table = tpi_map_get(&s->S->seen, address);
+  tpi_Table *table;
   tp_Value value;
-  if (table != NULL) {
-    tpi_poke(&table->shared, 1);
-    value.tag = TP_TTABLE;
-    value.as.table = &table->table;
+  if (tpi_send_again(s, &value, TP_TTABLE, address))
     return value;
-  }
-  if (depth == TPI_MAXDEPTH)
-    refuse(s, path, "tables nest deeper than 200");
-  luaL_checkstack(L, 8, "tables nest too deep");
-  if (s->S->seen.count == 0)
-    memset(s->S->keys, 0, sizeof s->S->keys);
-  need(s, tpi_list_table(s->list, &value, elements(L, index), 0));
-  table = (tpi_Table *)(void *)value.as.table;
-  need(s, tpi_map_put(&s->S->seen, address, table));
+  tpi_send_deeper(s, path, depth);
+  if (tpi_send_object(s, &value, index, path, depth))
+    return value;
+  table = tpi_send_shape(s, &value, TP_TTABLE, TPI_TABLE, address,
+                         elements(L, index));
   lua_pushnil(L);
   while (lua_next(L, index))
     send_pair(s, table, path, depth + 1);
@@ -210,19 +236,23 @@ static tp_Value send_table (Sender *s, int index, const Path *path,
 
 /* ---------------------------------------------------------------- */
 
-static tp_Value send_userdata (Sender *s, int index, const Path *path) {
+static tp_Value send_userdata (tpi_Sender *s, int index,
+                               const tpi_Path *path, int depth) {
   tp_Value value = tpi_nil();
   tpi_Future *future = tpi_to_future(s->L, s->S, index);
   tpi_Manager *manager = tpi_to_manager(s->L, s->S, index);
   if (future != NULL) {
     tpi_restore_results(s->L, future, index);
-    need(s, tpi_push_future(s->list, &value, future));
-  } else if (manager != NULL)
-    need(s, tpi_push_manager(s->list, &value, manager->pool));
-  else if (tpi_is_future(s->L, s->S, index))
-    refuse(s, path, "future was cleaned up");
-  else
+    tpi_send_need(s, tpi_push_future(s->list, &value, future));
+  } else if (manager != NULL) {
+    tpi_send_need(s, tpi_push_manager(s->list, &value, manager->pool));
+  } else if (tpi_is_future(s->L, s->S, index)) {
+    tpi_refuse(s, path, "future was cleaned up");
+  } else if (!tpi_send_again(s, &value, TP_TOTHER | TPI_SHAPED,
+                             lua_topointer(s->L, index)) &&
+             !tpi_send_object(s, &value, index, path, depth)) {
     refuse_type(s, index, path);
+  }
   return value;
 }
 
@@ -254,25 +284,44 @@ int tpi_send_plain (lua_State *L, tpi_List *list, tp_Value *value,
   }
 }
 
-static tp_Value send_value (Sender *s, int index, const Path *path,
+tp_Value tpi_send_value (tpi_Sender *s, int index, const tpi_Path *path,
                             int depth) {
   tp_Value value;
   int rc = tpi_send_plain(s->L, s->list, &value, index);
   if (rc != TP_INVALID) {
-    need(s, rc);
+    tpi_send_need(s, rc);
     return value;
   }
   switch (lua_type(s->L, index)) {
     case LUA_TTABLE: return send_table(s, index, path, depth);
-    case LUA_TUSERDATA: return send_userdata(s, index, path);
+    case LUA_TFUNCTION: return tpi_send_function(s, index, path, depth);
+    case LUA_TUSERDATA: return send_userdata(s, index, path, depth);
     default: refuse_type(s, index, path);
   }
   return value;
 }
 
+/* What it raises passes on; what this list has met is lost then, with it. */
+void tpi_send_aside (tpi_Sender *s, int nargs, int nresults) {
+  tpi_Map seen = s->S->seen;
+  int rc;
+  memset(&s->S->seen, 0, sizeof s->S->seen);
+  rc = lua_pcall(s->L, nargs, nresults, 0);
+  tpi_map_fini(&s->S->seen);
+  s->S->seen = seen;
+  s->S->keyed = 0;
+  if (rc != LUA_OK)
+    lua_error(s->L);
+}
+
+void tpi_send_begin (tpi_State *S) {
+  tpi_map_clear(&S->seen);
+  S->keyed = 0;
+}
+
 void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,
                const char *what, int number) {
-  Sender s = {L, S, list, what, number};
-  static const Path start = {NULL, 0};
-  need(&s, tpi_list_push(list, send_value(&s, index, &start, 0)));
+  tpi_Sender s = {L, S, list, what, number};
+  static const tpi_Path start = {NULL, 0, NULL};
+  tpi_send_need(&s, tpi_list_push(list, tpi_send_value(&s, index, &start, 0)));
 }

@@ -3,11 +3,12 @@
 #include "core/future.h"
 #include "core/memory.h"
 #include "core/pools.h"
-#include "lua/binding.h"
+#include "lua/place.h"
 
 enum { IDS = 1024, OWED = 4 * 1024 * 1024 };
 
 static const char key; /* its address is ours in every registry */
+static const char place_key;
 
 uint64_t tpi_state_id (tpi_State *S) {
   if (S->next_id == S->end_id) {
@@ -64,7 +65,8 @@ static int close_state (lua_State *L) {
   tpi_Host *host = S->host;
   if (host == NULL)
     return 0;
-  tpi_pools_leave(host);
+  if (S->place == NULL) /* what a task began goes on without it */
+    tpi_pools_leave(host);
   tpi_report_unread(L, S);
   S->host = NULL;
   tpi_put(&host->closed, 1);
@@ -93,10 +95,18 @@ static tpi_State *new_state (lua_State *L) {
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   S->main = main_thread(L);
-  S->host = tpi_host_new(0);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &place_key);
+  S->place = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  S->host = S->place != NULL ? tpi_place_host(S->place) : tpi_host_new(0);
   if (S->host == NULL)
     luaL_error(L, "not enough memory");
   return S;
+}
+
+void tpi_state_in_place (lua_State *L, struct tpi_Place *place) {
+  lua_pushlightuserdata(L, place);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &place_key);
 }
 
 static const void *new_metatable (lua_State *L, const char *name) {
@@ -117,19 +127,24 @@ void tpi_state_push (lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key) == LUA_TTABLE)
     return;
   lua_pop(L, 1);
-  lua_createtable(L, TPI_UPVALUES, 0);            /* upvalues */
+  lua_createtable(L, TPI_UP_MODULE, 0);           /* upvalues */
   S = new_state(L);                               /* upvalues State */
   lua_rawseti(L, -2, TPI_UP_STATE);               /* upvalues */
   S->future_mt = new_metatable(L, "tidepool.Future");
   lua_rawseti(L, -2, TPI_UP_FUTURE);
   S->manager_mt = new_metatable(L, "tidepool.AsyncManager");
   lua_rawseti(L, -2, TPI_UP_MANAGER);
-  new_metatable(L, "tidepool.Error");
+  S->error_mt = new_metatable(L, "tidepool.Error");
   lua_rawseti(L, -2, TPI_UP_ERROR);
   lua_newtable(L);
   lua_rawseti(L, -2, TPI_UP_FUNCTIONS);
   push_weak(L);
   lua_rawseti(L, -2, TPI_UP_OUTCOMES);
+  lua_newtable(L);
+  lua_rawseti(L, -2, TPI_UP_CODES);
+  lua_newtable(L);
+  S->module = lua_topointer(L, -1);
+  lua_rawseti(L, -2, TPI_UP_MODULE);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
 }

@@ -25,7 +25,10 @@ enum {
   TPI_UP_ERROR,
   TPI_UP_FUNCTIONS, /* name -> light userdata of a registered function */
   TPI_UP_OUTCOMES,  /* Future -> its results as a list, or its Error; weak */
-  TPI_UPVALUES = TPI_UP_OUTCOMES
+  TPI_UPVALUES = TPI_UP_OUTCOMES,
+  /* what stands beside them, for who looks it up */
+  TPI_UP_CODES,  /* code.c */
+  TPI_UP_MODULE  /* the table that `require "tidepool"` answers */
 };
 
 /* A key of a table on its way, by the address of its string in Lua. */
@@ -36,21 +39,29 @@ typedef struct tpi_Key {
 
 enum { TPI_KEYS = 16 }; /* remembered at a time; a power of two */
 
+struct tpi_Place;
+
 typedef struct tpi_State {
+  struct tpi_Place *place;  /* whose Lua state it is, or NULL: the program's */
   tpi_Host *host;           /* NULL before opening and after closing */
   lua_State *main;
   const void *future_mt;    /* what lua_topointer says of the metatables */
   const void *manager_mt;
   size_t made;              /* bytes of small tasks, likewise to be told */
+  const void *error_mt;
+  const void *module;
   uint64_t next_id, end_id; /* ids of futures set aside for this state */
   tpi_Map seen;             /* tables met while sending one list */
-  tpi_Key keys[TPI_KEYS];   /* and keys, from the first table on */
+  tpi_Key keys[TPI_KEYS];   /* and keys... */
+  int keyed;                /* ...once there was one */
   int handler;              /* reference of the on_unhandled function */
   int reporting;            /* a report is under way */
 } tpi_State;
 
 #pragma GCC visibility push(hidden)
 
+/* Before it is made: this is the Lua state of that place. */
+void tpi_state_in_place (lua_State *L, struct tpi_Place *place);
 /* Pushes the State, made on first call, and opens it. */
 void tpi_state_push (lua_State *L);
 /* The State of the running function; raises when the Lua state is closing. */

@@ -1,129 +1,15 @@
 /*
 ** call, try_call and call_many: from arguments on the Lua stack to a task in
-** the queue.
+** the queue, and to the pool or, in a worker, to the door of it.
 */
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/follow.h"
 #include "core/memory.h"
-#include "lua/binding.h"
+#include "lua/place.h"
 
 enum { SMALL = 256, MOST_ROOM = 2048, MOST_ARGS = 250 };
-
-/* ---------------------------------------------------------------- */
-/* The function and its signature                                    */
-/* ---------------------------------------------------------------- */
-
-static int unknown (lua_State *L, const char *name) {
-  const char *guess = tpi_functions_guess(name);
-  if (guess != NULL)
-    return luaL_error(L,
-                      "no function named '%s' is registered "
-                      "(did you mean '%s'?)",
-                      name, guess);
-  return luaL_error(L, "no function named '%s' is registered", name);
-}
-
-/* Registered functions stay for ever, so a Lua table may remember them. */
-static const tpi_Function *function_at (lua_State *L, int index) {
-  const tpi_Function *function;
-  const char *name;
-  size_t length;
-  lua_pushvalue(L, index);
-  lua_rawget(L, lua_upvalueindex(TPI_UP_FUNCTIONS));
-  function = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  if (function != NULL)
-    return function;
-  name = luaL_checklstring(L, index, &length);
-  function = strlen(name) == length ? tpi_functions_find(name) : NULL;
-  if (function == NULL)
-    unknown(L, name);
-  lua_pushvalue(L, index);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)function);
-  lua_rawset(L, lua_upvalueindex(TPI_UP_FUNCTIONS));
-  return function;
-}
-
-static const char *type_at (lua_State *L, int index) {
-  if (luaL_getmetafield(L, index, "__name") == LUA_TSTRING)
-    return lua_tostring(L, -1);
-  if (lua_type(L, index) == LUA_TLIGHTUSERDATA)
-    return "light userdata";
-  return luaL_typename(L, index);
-}
-
-static int bad_argument (lua_State *L, const tpi_Function *function,
-                         const tpi_Param *param, int index, int number) {
-  if (param->type == TPI_IS_INTEGER && lua_isnumber(L, index))
-    return luaL_error(L,
-                      "bad argument #%d to '%s' "
-                      "(number has no integer representation)",
-                      number, function->name);
-  return luaL_error(L, "bad argument #%d to '%s' (%s expected, got %s)",
-                    number, function->name,
-                    tpi_param_name((tpi_ParamType)param->type),
-                    type_at(L, index));
-}
-
-/* Integers and strings are converted as Lua's own functions do. */
-static int convert_integer (lua_State *L, int index) {
-  int exact;
-  lua_Integer n;
-  if (lua_isinteger(L, index))
-    return 1;
-  n = lua_tointegerx(L, index, &exact);
-  if (exact) {
-    lua_pushinteger(L, n);
-    lua_replace(L, index);
-  }
-  return exact;
-}
-
-static int convert_number (lua_State *L, int index) {
-  if (lua_type(L, index) == LUA_TNUMBER)
-    return 1;
-  if (!lua_isnumber(L, index))
-    return 0;
-  lua_stringtonumber(L, lua_tostring(L, index));
-  lua_replace(L, index);
-  return 1;
-}
-
-static int fits (lua_State *L, tpi_State *S, tpi_ParamType type, int index) {
-  switch (type) {
-    case TPI_ANY: return 1;
-    case TPI_IS_NIL: return lua_isnoneornil(L, index);
-    case TPI_IS_BOOLEAN: return lua_isboolean(L, index);
-    case TPI_IS_INTEGER: return convert_integer(L, index);
-    case TPI_IS_NUMBER: return convert_number(L, index);
-    case TPI_IS_BYTES: return lua_tolstring(L, index, NULL) != NULL;
-    case TPI_IS_TABLE: return lua_istable(L, index);
-    case TPI_IS_FUTURE: return tpi_to_future(L, S, index) != NULL;
-    case TPI_IS_MANAGER: return tpi_to_manager(L, S, index) != NULL;
-    default: return 0;
-  }
-}
-
-/* Checks the arguments first .. top against the signature. */
-static void check_args (lua_State *L, tpi_State *S,
-                        const tpi_Function *function, int first) {
-  const tpi_Signature *sig = &function->signature;
-  int top = lua_gettop(L);
-  for (int i = 0; first + i <= top || i < sig->count; i++) {
-    const tpi_Param *param = tpi_signature_param(sig, (unsigned)i);
-    if (param == NULL)
-      return; /* more than it takes, as Lua does not mind */
-    if (param->optional && lua_isnoneornil(L, first + i))
-      continue;
-    if (first + i > top && param->type != TPI_IS_NIL)
-      luaL_error(L, "bad argument #%d to '%s' (%s expected, got no value)",
-                 i + 1, function->name,
-                 tpi_param_name((tpi_ParamType)param->type));
-    if (!fits(L, S, (tpi_ParamType)param->type, first + i))
-      bad_argument(L, function, param, first + i, i + 1);
-  }
-}
 
 /* ---------------------------------------------------------------- */
 /* The task                                                          */
@@ -150,14 +36,109 @@ static void add_timer (lua_State *L, tpi_Task *task, double timeout) {
     luaL_error(L, "not enough memory");
 }
 
+/* What is to be called: a registered function, or one of Lua. */
+typedef struct Target {
+  const tpi_Function *function; /* or NULL */
+  tpi_Code *code;               /* borrowed; of a Lua function, or NULL */
+  int plain;                    /* it needs no upvalues */
+  int index;                    /* where the Lua function stands */
+} Target;
+
+static const char *name_of (const Target *t) {
+  return t->function != NULL ? t->function->name
+         : t->code != NULL   ? t->code->name
+                             : "a C function";
+}
+
+/* At `index` a name or a function. */
+static Target target_at (lua_State *L, int index) {
+  Target t = {NULL, NULL, 0, index};
+  if (!lua_isfunction(L, index)) {
+    if (!lua_isstring(L, index))
+      luaL_typeerror(L, index, "name or function");
+    t.function = tpi_function_at(L, index);
+  }
+  else if (!lua_iscfunction(L, index)) {
+    t.code = tpi_code_of(L, index);
+    t.plain = tpi_is_plain(L, index);
+  }
+  return t;
+}
+
+static tpi_Task *new_any_task (lua_State *L, tpi_State *S,
+                               tpi_Manager *manager, const Target *t,
+                               size_t room) {
+  tpi_LuaTask *task;
+  if (t->function != NULL)
+    return tpi_task_new(&tpi_native, t->function, manager->pool, S->host, room);
+  (void)L;
+  task = (tpi_LuaTask *)(void *)tpi_task_new(&tpi_lua_task, t->code,
+                                             manager->pool, S->host, room);
+  if (task == NULL)
+    return NULL;
+  task->plain = t->plain;
+  if (t->code != NULL)
+    tpi_code_retain(t->code);
+  return &task->task;
+}
+
+/* The place of the call, if the pool wants to know. */
+static void note_origin (lua_State *L, const tpi_Task *task) {
+  const tpi_Kit *kit = task->pool->kit;
+  tpi_LuaTask *mine = (tpi_LuaTask *)(uintptr_t)task;
+  const char *text;
+  size_t length;
+  if (kit == NULL || !kit->origins)
+    return;
+  luaL_traceback(L, L, NULL, 1);
+  luaL_gsub(L, lua_tostring(L, -1), "stack traceback:", "called from:");
+  text = lua_tolstring(L, -1, &length);
+  mine->origin = tpi_copy(text, length);
+  lua_pop(L, 2);
+}
+
+/* Does the argument at that index stand for its results? A C function may
+   want the future itself. */
+static int follows (lua_State *L, const tpi_State *S, const Target *t,
+                    int index, int first) {
+  const tpi_Param *param;
+  if (lua_type(L, index) != LUA_TUSERDATA ||
+      tpi_to_future(L, S, index) == NULL)
+    return 0;
+  param = t->function == NULL
+              ? NULL
+              : tpi_signature_param(&t->function->signature,
+                                    (unsigned)(index - first));
+  return param == NULL || param->type != TPI_IS_FUTURE;
+}
+
+static void follow (lua_State *L, tpi_State *S, tpi_Task *task,
+                    const Target *t, int first, int top, int carried) {
+  unsigned n = 0;
+  for (int i = first; i <= top; i++)
+    n += follows(L, S, t, i, first) != 0;
+  if (n == 0)
+    return;
+  if (tpi_follow_new(task, n) != TP_OK)
+    luaL_error(L, "not enough memory");
+  for (int i = first; i <= top; i++) {
+    if (follows(L, S, t, i, first)) {
+      tpi_Future *future = tpi_to_future(L, S, i);
+      tpi_restore_results(L, future, i);
+      tpi_poke(&future->lent, 1);
+      tpi_follow_add(task, future, (uint32_t)(i - first + carried));
+    }
+  }
+}
+
 /*
 ** args... -> args... Future
 ** The Future first, owning nothing; then the task, which it owns from the
 ** start, so that whatever raises from here on leaves nothing behind.
 */
 static tpi_Task *new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
-                           const tpi_Function *function, int first) {
-  int top = lua_gettop(L);
+                           const Target *t, int first) {
+  int top = lua_gettop(L), carried = t->function == NULL && !t->plain;
   tpi_Handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
   tpi_Task *task;
   tpi_List *list;
@@ -165,20 +146,28 @@ static tpi_Task *new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
   handle->readers = handle->cleaned = 0;
   lua_pushvalue(L, lua_upvalueindex(TPI_UP_FUTURE));
   lua_setmetatable(L, -2);
-  task = tpi_task_new(&tpi_native, function, manager->pool, S->host,
-                      room_for(L, first, top));
+  task = new_any_task(L, S, manager, t, room_for(L, first, top));
   if (task == NULL)
     luaL_error(L, "not enough memory");
   handle->future = &task->future;
   task->future.id = tpi_state_id(S);
   task->priority = manager->priority;
   list = &task->future.results;
-  if (top >= first &&
-      tpi_list_reserve(list, (size_t)(top - first + 1)) != TP_OK)
+  if ((top >= first || carried) &&
+      tpi_list_reserve(list, (size_t)(top - first + 1 + carried)) != TP_OK)
     luaL_error(L, "not enough memory");
-  tpi_map_clear(&S->seen);
-  for (int i = first; i <= top; i++)
-    tpi_send(L, S, list, i, "argument", i - first + 1);
+  follow(L, S, task, t, first, top, carried);
+  tpi_send_begin(S);
+  if (carried)
+    tpi_send(L, S, list, t->index, "the function", 0);
+  for (int i = first; i <= top; i++) {
+    if (task->follow != NULL && follows(L, S, t, i, first))
+      tpi_list_push(list, tpi_nil()); /* a hole, filled in later; reserved */
+    else
+      tpi_send(L, S, list, i, "argument", i - first + 1);
+  }
+  if (t->function == NULL)
+    note_origin(L, task);
   tpi_task_seal(task);
   return task;
 }
@@ -191,15 +180,15 @@ static void tell_collector (tpi_State *S, const tpi_Task *task) {
     tpi_count(&S->host->owed, weight);
 }
 
-static int try_submit (tpi_Manager *manager, tpi_Task *task) {
-  return tpi_pool_submit(manager->pool, task, NULL);
-}
+/* ---------------------------------------------------------------- */
+/* Submitting                                                        */
+/* ---------------------------------------------------------------- */
 
 /* Waits at the door when the pool is full, and lets interrupts in: with
    TP_CANCELLED there is something to raise on top. */
-static int submit (lua_State *L, tpi_State *S, tpi_Manager *manager,
+static int submit (lua_State *L, tpi_State *S, const tpi_Manager *manager,
                    tpi_Task *task) {
-  int rc = try_submit(manager, task);
+  int rc = tpi_pool_submit(manager->pool, task, NULL);
   while (rc == TP_FULL && !manager->fails) {
     tpi_Sleep sleep;
     tpi_sleep_prepare(L, S);
@@ -211,39 +200,59 @@ static int submit (lua_State *L, tpi_State *S, tpi_Manager *manager,
   return rc;
 }
 
-static int raise (lua_State *L, int rc, const tpi_Function *function) {
+static int raise (lua_State *L, int rc, const Target *t) {
   return rc == TP_CANCELLED ? lua_error(L)
-                            : tpi_raise_code(L, rc, function->name);
+                            : tpi_raise_code(L, rc, name_of(t));
 }
 
-/* manager name args... -> ... Future; what submitting answered */
-static int call (lua_State *L, int tries, const tpi_Function **function) {
-  tpi_State *S = tpi_state(L);
-  tpi_Manager *manager = tpi_check_manager(L, S, 1);
+/* manager function args... -> ... Future; what is to be submitted */
+static tpi_Task *prepare (lua_State *L, tpi_State *S, tpi_Manager *manager,
+                          Target *t) {
   tpi_Task *task;
   tpi_state_turn(L, S);
-  *function = function_at(L, 2);
-  if ((*function)->signature.checked)
-    check_args(L, S, *function, 3);
-  task = new_task(L, S, manager, *function, 3);
+  *t = target_at(L, 2);
+  if (t->function != NULL && t->function->signature.checked)
+    tpi_check_args(L, S, t->function, 3, 1);
+  task = new_task(L, S, manager, t, 3);
   tell_collector(S, task);
   add_timer(L, task, manager->timeout);
-  return tries ? try_submit(manager, task) : submit(L, S, manager, task);
+  return task;
+}
+
+/* ... Future: a task of a worker was waiting at the door */
+static int called (lua_State *L, int status, lua_KContext context) {
+  Target t;
+  int rc = tpi_fiber_back(L, tpi_place_at(L));
+  (void)status, (void)context;
+  if (rc == TP_OK)
+    return 1;
+  t = target_at(L, 2);
+  return raise(L, rc, &t);
 }
 
 int tpi_l_call (lua_State *L) {
-  const tpi_Function *function;
-  int rc = call(L, 0, &function);
-  return rc == TP_OK ? 1 : raise(L, rc, function);
+  tpi_State *S = tpi_state(L);
+  tpi_Manager *manager = tpi_check_manager(L, S, 1);
+  Target t;
+  tpi_Task *task = prepare(L, S, manager, &t);
+  int rc;
+  if (S->place == NULL || manager->fails)
+    rc = submit(L, S, manager, task);
+  else if ((rc = tpi_pool_submit(manager->pool, task, NULL)) == TP_FULL)
+    rc = tpi_fiber_submit(L, S->place, task, 0, called);
+  return rc == TP_OK ? 1 : raise(L, rc, &t);
 }
 
 int tpi_l_try_call (lua_State *L) {
-  const tpi_Function *function;
-  int rc = call(L, 1, &function);
+  tpi_State *S = tpi_state(L);
+  tpi_Manager *manager = tpi_check_manager(L, S, 1);
+  Target t;
+  tpi_Task *task = prepare(L, S, manager, &t);
+  int rc = tpi_pool_submit(manager->pool, task, NULL);
   if (rc == TP_OK)
     return 1;
   if (rc != TP_FULL)
-    return tpi_raise_code(L, rc, function->name);
+    return raise(L, rc, &t);
   lua_pushnil(L);
   lua_pushliteral(L, "full");
   return 2;
@@ -252,6 +261,13 @@ int tpi_l_try_call (lua_State *L) {
 /* ---------------------------------------------------------------- */
 /* Batches                                                           */
 /* ---------------------------------------------------------------- */
+
+/* A batch on its way; a userdata. */
+typedef struct Batch {
+  Target target;
+  size_t count, done;
+  tpi_Task *tasks[];
+} Batch;
 
 /* The arguments of call i, from the table at index 3, on top. */
 static void unpack_args (lua_State *L, lua_Integer i) {
@@ -274,59 +290,78 @@ static void unpack_args (lua_State *L, lua_Integer i) {
 }
 
 /* Nobody gets the futures of a batch that was broken off. */
-static int break_off (tpi_Task **tasks, size_t n, int rc) {
-  for (size_t i = 0; i < n; i++)
-    tpi_future_cancel(&tasks[i]->future, "its batch was broken off");
+static int break_off (const Batch *batch, int rc) {
+  for (size_t i = 0; i < batch->done; i++)
+    tpi_future_cancel(&batch->tasks[i]->future, "its batch was broken off");
   return rc;
 }
 
-/* As many at once as enter, then the next one as call does. */
-static int submit_all (lua_State *L, tpi_State *S, tpi_Manager *manager,
-                       tpi_Task **tasks, size_t n) {
-  size_t done = 0;
-  int rc = TP_OK;
-  while (done < n && rc == TP_OK) {
-    size_t count = n - done;
-    rc = tpi_pool_submit_many(manager->pool, tasks + done, &count,
-                              manager->fails);
-    done += count;
-    if (rc == TP_FULL && !manager->fails) {
-      rc = submit(L, S, manager, tasks[done]);
-      done += rc == TP_OK;
-    }
-  }
-  return rc == TP_OK ? rc : break_off(tasks, done, rc);
+static int submit_rest (lua_State *L, int status, lua_KContext waited);
+
+/* The next one as call does; in a worker it may yield, and not return. */
+static int submit_one (lua_State *L, tpi_State *S, const tpi_Manager *manager,
+                       tpi_Task *task) {
+  if (S->place == NULL)
+    return submit(L, S, manager, task);
+  return tpi_fiber_submit(L, S->place, task, 1, submit_rest);
 }
 
-/* manager name list; 4: array of tasks, 5: futures; nothing is queued before
-   all arguments are known to be good */
+/* manager name list batch futures -> futures; as many at once as enter, then
+   the next one */
+static int submit_rest (lua_State *L, int status, lua_KContext waited) {
+  tpi_State *S = tpi_state(L);
+  tpi_Manager *manager = tpi_check_manager(L, S, 1);
+  Batch *batch = lua_touserdata(L, 4);
+  int rc = waited ? tpi_fiber_back(L, S->place) : TP_OK;
+  (void)status;
+  batch->done += waited && rc == TP_OK;
+  while (batch->done < batch->count && rc == TP_OK) {
+    size_t count = batch->count - batch->done;
+    rc = tpi_pool_submit_many(manager->pool, batch->tasks + batch->done,
+                              &count, manager->fails);
+    batch->done += count;
+    if (rc == TP_FULL && !manager->fails) {
+      rc = submit_one(L, S, manager, batch->tasks[batch->done]);
+      batch->done += rc == TP_OK;
+    }
+  }
+  if (rc == TP_OK)
+    return 1;
+  return raise(L, break_off(batch, rc), &batch->target);
+}
+
+/* manager name list; 4: the batch, 5: futures; nothing is queued before all
+   arguments are known to be good */
 int tpi_l_call_many (lua_State *L) {
   tpi_State *S = tpi_state(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
-  const tpi_Function *function;
-  tpi_Task **tasks;
+  Batch *batch;
+  Target t;
   lua_Integer n;
-  int rc;
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 3);
   tpi_state_turn(L, S);
-  function = function_at(L, 2);
+  t = target_at(L, 2);
   n = luaL_len(L, 3);
   luaL_argcheck(L, n >= 0 && n < INT32_MAX, 3, "not a list of calls");
-  tasks = lua_newuserdatauv(L, (size_t)(n > 0 ? n : 1) * sizeof *tasks, 0);
+  batch = lua_newuserdatauv(
+      L, sizeof *batch + (size_t)n * sizeof *batch->tasks, 0);
+  batch->target = t;
+  batch->count = (size_t)n;
+  batch->done = 0;
   lua_createtable(L, (int)n, 0);
   for (lua_Integer i = 1; i <= n; i++) {
     unpack_args(L, i);
-    check_args(L, S, function, 6);
-    tasks[i - 1] = new_task(L, S, manager, function, 6);
-    tell_collector(S, tasks[i - 1]);
+    if (t.function != NULL)
+      tpi_check_args(L, S, t.function, 6, 1);
+    batch->tasks[i - 1] = new_task(L, S, manager, &t, 6);
+    tell_collector(S, batch->tasks[i - 1]);
     lua_rawseti(L, 5, i);
     lua_settop(L, 5);
   }
   for (lua_Integer i = 0; i < n; i++)
-    add_timer(L, tasks[i], manager->timeout);
-  rc = submit_all(L, S, manager, tasks, (size_t)n);
-  return rc == TP_OK ? 1 : raise(L, rc, function);
+    add_timer(L, batch->tasks[i], manager->timeout);
+  return submit_rest(L, LUA_OK, 0);
 }
 
 /* ---------------------------------------------------------------- */

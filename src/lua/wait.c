@@ -140,8 +140,16 @@ static void sleep_on_news (lua_State *L, tpi_State *S, uint64_t deadline) {
     tpi_sleep_stopped(L, S);
 }
 
-int tpi_l_poll (lua_State *L) {
+/* A worker has no loop but its own. */
+static tpi_State *state_of_program (lua_State *L) {
   tpi_State *S = tpi_state(L);
+  if (S->place != NULL)
+    luaL_error(L, "a task has no descriptor to wait on; it awaits futures");
+  return S;
+}
+
+int tpi_l_poll (lua_State *L) {
+  tpi_State *S = state_of_program(L);
   double seconds = tpi_opt_seconds(L, 1, 0);
   uint64_t deadline = seconds > 0 ? tpi_deadline(seconds) : 0;
   int news;
@@ -158,7 +166,7 @@ int tpi_l_poll (lua_State *L) {
 
 /* From now on news ring the bell; those of before do so now. */
 int tpi_l_fd (lua_State *L) {
-  tpi_State *S = tpi_state(L);
+  tpi_State *S = state_of_program(L);
   tpi_Host *host = S->host;
   if (tpi_host_need_bell(host) != TP_OK)
     return luaL_error(L, "no descriptor left for this process");

@@ -33,7 +33,7 @@ static const tp_Function functions[] = {{"p.add", add, "integer, integer"},
                                         {NULL, NULL, NULL}};
 
 static tp_Manager *make (unsigned workers, unsigned queue) {
-  tpi_PoolOptions options = {workers, queue, 100, NULL};
+  tpi_PoolOptions options = {workers, queue, 100, NULL, NULL, NULL};
   tp_Manager *pool = NULL;
   char error[128];
   tpi_functions_register(functions, functions, error, sizeof error);
@@ -224,7 +224,7 @@ static void cancelling_settles_all (void **state) {
 }
 
 static void names_are_found_while_open (void **state) {
-  tpi_PoolOptions options = {1, 1, 0, "pool_test"};
+  tpi_PoolOptions options = {1, 1, 0, "pool_test", NULL, NULL};
   tp_Manager *pool, *again;
   (void)state;
   assert_int_equal(tpi_pools_new(&options, &pool), TP_OK);

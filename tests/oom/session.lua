@@ -63,8 +63,10 @@ results(keep(pool:call "test.table"))
 check(#results(keep(pool:call("test.big", 50000))) == 50000, "a buffer")
 results(keep(pool:call("test.list", 1000)))
 results(keep(pool:call("test.userdata", 5)))
-local other = results(keep(pool:call("test.echo", futures[1], pool)))
-check(results(other) == 3, "a future that was sent")
+local other = results(keep(pool:call("test.echo", { futures[1], pool })))
+check(results(other[1]) == 3, "a future that was sent")
+check(results(keep(pool:call("test.add", futures[1], 1))) == 4,
+  "a future that was followed")
 
 -- A batch.
 local batch = {}
@@ -115,6 +117,43 @@ tidepool.poll()
 coroutine.wrap(function ()
   check(results(keep(pool:call("test.add", 3, 4))) == 7, "in a coroutine")
 end)()
+
+-- Functions of Lua: what crosses, awaits, errors, interrupts.
+local lua = manager { workers = 1, queue = 4, origin = true,
+  init = function () initial = 40 end } -- luacheck: ignore
+local two, shared = 2, { "upvalue" }
+local sum, same = results(keep(lua:call(function (x)
+  return initial + two, x -- luacheck: ignore
+end, shared)))
+check(sum == 42 and same[1] == "upvalue", "results of a Lua function")
+local fork = function (n)
+  local here = require "tidepool".current()
+  local a, b = here:call("test.add", n, 1), here:call("test.add", n, 2)
+  return a:await() + b:await()
+end
+check(results(keep(lua:call(fork, 10))) == 23, "a fork and join in Lua")
+check(results(keep(lua:call(function ()
+  local list = { 3, 1, 2 }
+  table.sort(list, function (x, y)
+    return require "tidepool".current():call(function (a, b)
+      return a < b
+    end, x, y):await()
+  end)
+  return coroutine.wrap(function () return list[1] end)()
+end))) == 1, "a comparator that awaits")
+failure("error", keep(lua:call(function () error { code = 5 } end)))
+failure("transfer", keep(lua:call(function () return io.stdout end)))
+local looping = keep(lua:call(function () while true do end end))
+looping:wait(0.001)
+looping:cancel()
+failure("cancelled", looping)
+local waiting = keep(lua:call(function ()
+  return require "tidepool".call("tidepool.sleep", 0.02):await(50)
+end))
+waiting:wait(0.001)
+waiting:cancel()
+check(lua:wait_all(60), "Lua tasks that never end")
+check(lua:shutdown { timeout = 60 }, "a shutdown after Lua tasks")
 
 -- Tasks that await, a full queue, a second manager.
 check(results(keep(pool:call("test.fib", 6))) == 8, "a fork and join")

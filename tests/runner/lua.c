@@ -8,6 +8,7 @@
 ** and the state is closed.
 */
 #include <signal.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,15 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+
+/* Lua may be built so that its errors jump by __longjmp_chk, which
+   ThreadSanitizer does not know: it takes the frames that were left for ones
+   that are still there. From here it is a jump that it does know. */
+#ifdef __SANITIZE_THREAD__
+_Noreturn void __longjmp_chk (jmp_buf env, int value);
+
+_Noreturn void __longjmp_chk (jmp_buf env, int value) { longjmp(env, value); }
+#endif
 
 static lua_State *interrupted;
 

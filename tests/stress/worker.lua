@@ -19,7 +19,7 @@ end)
 
 local kinds = {
   error = true, cancelled = true, timeout = true, closed = true,
-  broken = true, full = true,
+  broken = true, full = true, transfer = true,
 }
 
 -- An Error that may happen to anybody here; anything else ends the run.
@@ -141,7 +141,12 @@ local samples = {
   end,
 }
 
+local functions = dofile(os.getenv "TIDEPOOL" .. "/tests/stress/functions.lua")
+
 local function any_call()
+  if random(1, 3) == 1 then
+    return functions[random(1, #functions - 1)]()
+  end
   return samples[random(1, #samples)]()
 end
 
@@ -181,6 +186,16 @@ local actions = {
   function () submit("call", any_view(), any_call()) end,
   function () submit("call", any_view(), any_call()) end,
   function () submit("try_call", any_view(), any_call()) end,
+  function () -- what never ends, but for its time
+    submit("call", any_manager():with { timeout = random() / 50 + 1e-6 },
+      functions[#functions]())
+  end,
+  function () -- one that follows another
+    local entry = any_entry()
+    if entry and not entry.cleaned then
+      submit("call", any_view(), "test.echo", nil, random(9), entry.future)
+    end
+  end,
   function () -- a batch
     local batch = {}
     for i = 1, random(0, 30) do

@@ -1,0 +1,3 @@
+-- A module that cannot be loaded.
+
+error("this module does not load", 0)

@@ -1,0 +1,39 @@
+#include "core/alarm.h"
+
+#include "core/memory.h"
+
+typedef struct Alarm {
+  tpi_Future future;
+  tpi_Timer *timer;
+} Alarm;
+
+static void free_shell (tpi_Block *shell, tpi_List *list) {
+  (void)list;
+  tpi_free(tpi_future_of(shell));
+}
+
+static void destroy (tpi_Future *future, tpi_List *heir) {
+  tpi_timer_free(((Alarm *)(void *)future)->timer);
+  tpi_future_fini(future, heir, free_shell);
+}
+
+static const tpi_Class class = {NULL, NULL, NULL, NULL, destroy, 0};
+
+tpi_Future *tpi_alarm_new (double seconds) {
+  Alarm *alarm = tpi_alloc(sizeof *alarm);
+  if (alarm == NULL)
+    return NULL;
+  tpi_future_init(&alarm->future, &class, NULL, NULL, 0);
+  alarm->timer = tpi_timer_new(&alarm->future, seconds);
+  if (alarm->timer != NULL && tpi_timer_start(alarm->timer) == TP_OK)
+    return &alarm->future;
+  tpi_future_release(&alarm->future);
+  return NULL;
+}
+
+void tpi_alarm_release (tpi_Future *future) {
+  if (future == NULL)
+    return;
+  tpi_timer_stop(((Alarm *)(void *)future)->timer);
+  tpi_future_release(future);
+}

@@ -1,0 +1,156 @@
+/*
+** Waiting in the middle of a task that cannot yield: a C function, or Lua
+** below one.
+*/
+#include <stddef.h>
+
+#include "core/clock.h"
+#include "core/parked.h"
+#include "core/word.h"
+
+enum { MOST_DEPTH = 64 }; /* twice what may help: these cannot go elsewhere */
+
+/* Told by either of two futures. The two flags are the last that a teller
+   touches, so that we know when this may leave the stack. */
+typedef struct Either {
+  tpi_Waiter awaited, own;
+  atomic_uint word;
+  atomic_uint awaited_done, own_done;
+} Either;
+
+static void ring (atomic_uint *word, atomic_uint *done) {
+  if (tpi_swap(word, TPI_WOKEN) == TPI_ARMED)
+    tpi_word_wake(word, 0);
+  tpi_put(done, 1);
+}
+
+static void tell_awaited (tpi_Waiter *w) {
+  Either *e = (Either *)(void *)((char *)w - offsetof(Either, awaited));
+  ring(&e->word, &e->awaited_done);
+}
+
+static void tell_own (tpi_Waiter *w) {
+  Either *e = (Either *)(void *)((char *)w - offsetof(Either, own));
+  ring(&e->word, &e->own_done);
+}
+
+static void leave (tpi_Future *future, tpi_Waiter *waiter,
+                   atomic_uint *done) {
+  if (tpi_future_leave(future, waiter))
+    return;
+  while (!tpi_see(done))
+    tpi_relax();
+}
+
+/* Goes on with parked tasks of this worker that the future, or a blocked
+   worker, waits for: nobody else can. What runs on top of our task holds it
+   up until it returns or parks, so it must not wait for it. False when it
+   would come too deep on the stack. */
+static int untangle (tpi_Worker *worker, tpi_Task *task, tpi_Future *future) {
+  tpi_Run frame = {NULL, NULL};
+  while (worker->depth < MOST_DEPTH) {
+    tpi_Task *other = tpi_pool_untangle(worker, &frame, future);
+    tpi_Future *before;
+    if (other == NULL)
+      return 1;
+    tpi_future_retain(&other->future);
+    before = tpi_task_awaits_instead(task, &other->future);
+    tpi_worker_on_top(worker, &frame, other);
+    tpi_task_awaits_instead(task, before);
+    tpi_future_release(&other->future);
+  }
+  return tpi_pool_untangle(worker, NULL, future) == NULL;
+}
+
+/* What the future hangs on in the end may stand in the queue, with all other
+   workers blocked too. Runs that; false when it would come too deep. */
+static int help_leaf (tpi_Worker *worker, tpi_Future *future, int *helped) {
+  tpi_Future *leaf = tpi_future_leaf(future);
+  int stuck;
+  *helped = leaf->class->help != NULL && leaf->class->help(leaf, worker);
+  stuck = !*helped && leaf->class->task && tpi_worker_stuck(worker) &&
+          tpi_future_state(leaf) == TPI_PENDING &&
+          tpi_task_of(leaf)->pool == worker->pool &&
+          tpi_task_of(leaf)->follow == NULL;
+  tpi_future_release(leaf);
+  return !stuck;
+}
+
+/* Until one of the two has settled. The word is cleared before we look, so
+   that whatever comes after the look is seen by the sleep. */
+static int sleep_on (tpi_Worker *worker, Either *e, tpi_Future *future,
+                     tpi_Future *own, uint64_t deadline) {
+  tpi_Task *task = tpi_task_of(own);
+  for (;;) {
+    unsigned awake = TPI_AWAKE;
+    int helped = 0;
+    tpi_put(&e->word, TPI_AWAKE);
+    if (!untangle(worker, task, future))
+      return TP_FULL;
+    if (!tpi_future_settled(future) && !help_leaf(worker, future, &helped))
+      return TP_FULL;
+    if (tpi_future_settled(future))
+      return TP_OK;
+    if (helped)
+      continue;
+    if (tpi_future_settled(own))
+      return TP_CANCELLED;
+    if (deadline != TPI_NEVER && tpi_until(deadline) == 0)
+      return TP_TIMEOUT;
+    if (tpi_cas(&e->word, &awake, TPI_ARMED))
+      tpi_word_wait(&e->word, TPI_ARMED, deadline);
+  }
+}
+
+static int sleep_for_either (tpi_Worker *worker, tpi_Future *future,
+                             tpi_Future *own, uint64_t deadline) {
+  Either e = {{NULL, NULL, tell_awaited}, {NULL, NULL, tell_own}, 0, 0, 0};
+  atomic_uint *below;
+  int rc = TP_OK;
+  if (!tpi_future_join(future, &e.awaited))
+    return TP_OK;
+  if (tpi_future_join(own, &e.own)) {
+    below = tpi_pool_sleeps(worker, &e.word);
+    tpi_pool_stir(worker->pool);
+    rc = sleep_on(worker, &e, future, own, deadline);
+    tpi_pool_sleeps(worker, below);
+    leave(own, &e.own, &e.own_done);
+  } else {
+    rc = TP_CANCELLED;
+  }
+  leave(future, &e.awaited, &e.awaited_done);
+  return rc;
+}
+
+/* If nobody can begin with what is awaited, waiting for it would be for
+   ever. */
+static int block (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
+                  uint64_t deadline) {
+  tpi_Future *own = &task->future;
+  int rc = TP_FULL;
+  if (tpi_future_spin(future, NULL))
+    return TP_OK;
+  tpi_future_suspend(own, 1);
+  if (tpi_worker_block(worker) ||
+      tpi_future_state(future) != TPI_PENDING || !future->class->task ||
+      tpi_task_of(future)->pool != worker->pool)
+    rc = sleep_for_either(worker, future, own, deadline);
+  tpi_worker_unblock(worker);
+  tpi_future_suspend(own, 0);
+  return rc;
+}
+
+int tpi_worker_await (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
+                      uint64_t deadline, char *ring_text, size_t size) {
+  int rc = TP_OK;
+  if (tpi_future_settled(future))
+    return TP_OK;
+  if (!tpi_task_await(task, future, ring_text, size))
+    return TP_INVALID;
+  if (future->class->help != NULL)
+    future->class->help(future, worker);
+  if (!tpi_future_settled(future))
+    rc = block(worker, task, future, deadline);
+  tpi_task_awaits_no_more(task);
+  return rc;
+}

@@ -1,0 +1,135 @@
+/*
+** Cancelling what a pool has, all of it or what is at home with one host.
+*/
+#include "core/pool.h"
+
+static int at_home (const tpi_Task *task, const tpi_Host *home) {
+  return home == NULL || task->future.home == home;
+}
+
+/* Takes the queued tasks of a home out of the queue, chained by item.prev. */
+static tpi_Task *steal (tp_Manager *pool, const tpi_Host *home) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_Task *stolen = NULL;
+  tpi_lock(&pool->lock);
+  for (int p = 0; p < TPI_PRIORITIES; p++) {
+    tpi_Item *item = pool->queue.ends[p].next;
+    while (item != &pool->queue.ends[p]) {
+      tpi_Item *next = item->next;
+      tpi_Task *task = (tpi_Task *)(void *)((char *)item -
+                                            offsetof(tpi_Task, item));
+      if (at_home(task, home)) {
+        tpi_queue_remove(&pool->queue, item, (tp_Priority)p);
+        task->place = TPI_TAKEN;
+        item->prev = stolen != NULL ? &stolen->item : NULL;
+        stolen = task;
+        pool->stolen++;
+      }
+      item = next;
+    }
+  }
+  tpi_pool_unlock(pool, &effects);
+  return stolen;
+}
+
+/* The same with those that follow others. */
+static tpi_Task *steal_held (tp_Manager *pool, const tpi_Host *home,
+                             tpi_Task *stolen) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_Item *item;
+  tpi_lock(&pool->lock);
+  item = pool->held.next;
+  while (item != &pool->held) {
+    tpi_Item *next = item->next;
+    tpi_Task *task = tpi_task_at(item);
+    if (task->place == TPI_HELD && at_home(task, home)) {
+      tpi_ring_remove(item);
+      task->place = TPI_TAKEN;
+      item->prev = stolen != NULL ? &stolen->item : NULL;
+      stolen = task;
+      pool->stolen++;
+    }
+    item = next;
+  }
+  tpi_pool_unlock(pool, &effects);
+  return stolen;
+}
+
+/* They have been cancelled. */
+static void give_up_stolen (tp_Manager *pool, unsigned stolen) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_lock(&pool->lock);
+  pool->stolen -= stolen;
+  tpi_pool_look_locked(pool, &effects);
+  tpi_pool_unlock(pool, &effects);
+}
+
+static int is_target (tpi_Task *task, const tpi_Host *home) {
+  return at_home(task, home) && !tpi_future_settled(&task->future);
+}
+
+/* The same among those that have given their worker away. It moves to the
+   end, so that cancelling all of them does not look at all for each. */
+static tpi_Task *parked_locked (tp_Manager *pool, const tpi_Host *home) {
+  tpi_Item *item = pool->parked.next;
+  while (item != &pool->parked && !is_target(tpi_parked_at(item)->task, home))
+    item = item->next;
+  if (item == &pool->parked)
+    return NULL;
+  tpi_ring_remove(item);
+  tpi_ring_add(&pool->parked, item);
+  return tpi_parked_at(item)->task;
+}
+
+/* ...and among those that are just being filled in. */
+static tpi_Task *filling_locked (tp_Manager *pool, const tpi_Host *home) {
+  for (tpi_Item *i = pool->held.next; i != &pool->held; i = i->next) {
+    if (tpi_task_at(i)->place == TPI_FILLING && is_target(tpi_task_at(i), home))
+      return tpi_task_at(i);
+  }
+  return NULL;
+}
+
+/* A running task of that home that has not settled, retained; or NULL. */
+static tpi_Task *running (tp_Manager *pool, const tpi_Host *home) {
+  tpi_Task *found;
+  tpi_lock(&pool->lock);
+  found = parked_locked(pool, home);
+  if (found == NULL)
+    found = filling_locked(pool, home);
+  if (found != NULL)
+    tpi_future_retain(&found->future);
+  for (tpi_Worker *w = pool->all; w != NULL && found == NULL; w = w->next) {
+    for (tpi_Run *r = w->runs; r != NULL && found == NULL; r = r->outer) {
+      if (r->task != NULL && is_target(r->task, home)) {
+        found = r->task;
+        tpi_future_retain(&found->future);
+      }
+    }
+  }
+  tpi_unlock(&pool->lock);
+  return found;
+}
+
+void tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
+                      const char *reason) {
+  tpi_Task *task = steal_held(pool, home, steal(pool, home));
+  unsigned stolen = 0;
+  while (task != NULL) {
+    tpi_Item *item = task->item.prev;
+    tpi_Task *next = item == NULL
+                         ? NULL
+                         : (tpi_Task *)(void *)((char *)item -
+                                                offsetof(tpi_Task, item));
+    task->item.prev = NULL;
+    tpi_future_cancel(&task->future, reason);
+    tpi_future_release(&task->future);
+    task = next;
+    stolen++;
+  }
+  give_up_stolen(pool, stolen);
+  while ((task = running(pool, home)) != NULL) {
+    tpi_future_cancel(&task->future, reason);
+    tpi_future_release(&task->future);
+  }
+}

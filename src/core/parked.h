@@ -1,0 +1,54 @@
+/*
+** parked.h: a task that has given its worker away until it is told.
+**
+** The worker, but for telling, which any thread may do. A task that wants to
+** wait fills in a tpi_Parked that its class keeps, ties it to what it waits
+** for, and answers TPI_PARKED from its run. The worker then does other
+** things; the first tie that is told puts the task into the list of those to
+** go on with, which come before new ones. The task stays with its worker,
+** holds no slot, and is given to run once more, by that worker only; then it
+** unties itself. One tie is always to the task's own future, so that
+** cancelling, or running out of time, wakes it too.
+**
+** A tie that is told counts itself; the first also hands the task over.
+** Untying waits for those that are past leaving and have not counted
+** themselves yet, which is a matter of instructions.
+*/
+#ifndef TPI_PARKED_H
+#define TPI_PARKED_H
+
+#include "core/pool.h"
+
+#pragma GCC visibility push(hidden)
+
+/* For one wait. */
+void tpi_parked_init (tpi_Parked *p, tpi_Task *task, tpi_Worker *worker);
+/* Told when the future settles, or at once if it has; retains it. At most
+   TPI_TIES - 1. */
+void tpi_parked_tie (tpi_Parked *p, tpi_Future *future);
+/* The last tie: to the task itself. From here on it may be told. */
+void tpi_parked_ready (tpi_Parked *p);
+/* The tell of a waiter that is p->door, joined before tpi_parked_ready. */
+void tpi_parked_tell_door (tpi_Waiter *waiter);
+/* Leaves all; `gone`: the door was joined, and has told or is about to. */
+void tpi_parked_untie (tpi_Parked *p, int gone);
+
+/*
+** Notes what a task awaits; false, and nothing is noted, if that closes a
+** ring, which is then described in `ring`. A task awaits one future at a
+** time, which it retains until it awaits no more.
+*/
+int tpi_task_await (tpi_Task *task, tpi_Future *awaited, char *ring,
+                    size_t size);
+void tpi_task_awaits_no_more (tpi_Task *task);
+/* For a while it awaits another one: that runs on top of its stack. Answers
+   what it did, to be put back. Nothing is retained. */
+tpi_Future *tpi_task_awaits_instead (tpi_Task *task, tpi_Future *future);
+/* Does the future stand in the way of this one, as far as tasks have noted
+   what they await? */
+int tpi_future_hangs_on (tpi_Future *future, const tpi_Future *other);
+/* The last of those it hangs on, or itself; retained. */
+tpi_Future *tpi_future_leaf (tpi_Future *future);
+
+#pragma GCC visibility pop
+#endif

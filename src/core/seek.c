@@ -1,0 +1,298 @@
+/*
+** What a worker does next: the parked tasks that were told, then those in
+** the queue, and else looking around, sleeping, leaving.
+*/
+#include "core/parked.h"
+#include "core/thread.h"
+#include "core/word.h"
+
+/* Parked tasks that were told come before new ones. */
+static tpi_Task *resume_locked (tpi_Worker *worker, tpi_Run *run,
+                                tpi_Parked **at) {
+  tpi_Parked *p = *at;
+  *at = p->next;
+  if (p->next == NULL)
+    worker->told_end = at;
+  tpi_ring_remove(&p->item);
+  worker->parked--;
+  run->task = p->task;
+  p->task->resumed = 1;
+  worker->resumes = 1;
+  return p->task;
+}
+
+static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
+                              tpi_Effects *effects) {
+  tp_Manager *pool = worker->pool;
+  tpi_Item *item;
+  if (worker->told != NULL) {
+    tpi_pool_seek_no_more_locked(worker);
+    return resume_locked(worker, run, &worker->told);
+  }
+  item = tpi_queue_pop(&pool->queue);
+  worker->resumes = 0;
+  if (item == NULL)
+    return NULL;
+  run->task = tpi_task_at(item);
+  tpi_expect(run->task, sizeof *run->task + TPI_LINE);
+  run->task->place = TPI_TAKEN;
+  tpi_pool_seek_no_more_locked(worker);
+  if (pool->queue.count > 0)
+    tpi_pool_wake_locked(pool, effects);
+  return run->task;
+}
+
+/* It is done with a task, but for settling it and letting it go. */
+static void conclude_locked (tpi_Worker *worker, const tpi_Task *done) {
+  worker->sequence = done->sequence;
+  worker->home = done->future.home;
+  tpi_store(&worker->concludes, 1);
+}
+
+static void park_locked (tpi_Worker *worker, tpi_Parked *parked) {
+  tpi_ring_add(&worker->pool->parked, &parked->item);
+  worker->parked++;
+}
+
+/* Wakes the worker if it sleeps; if not, it looks before it does. */
+void tpi_pool_go_on (tp_Manager *pool, tpi_Parked *parked) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_Worker *worker = parked->worker;
+  tpi_lock(&pool->lock);
+  parked->next = NULL;
+  *worker->told_end = parked;
+  worker->told_end = &parked->next;
+  tpi_poke(&worker->hailed, tpi_peek(&worker->hailed) + 1);
+  for (tpi_Worker **w = &pool->idle; *w != NULL; w = &(*w)->next_idle) {
+    if (*w == worker) {
+      *w = worker->next_idle;
+      worker->next_idle = effects.wake;
+      effects.wake = worker;
+      break;
+    }
+  }
+  if (worker->sleeps != NULL &&
+      tpi_swap(worker->sleeps, TPI_WOKEN) == TPI_ARMED)
+    effects.word = worker->sleeps;
+  tpi_pool_unlock(pool, &effects);
+}
+
+/* Is a task that blocks some worker held up by that one? */
+static int is_wanted_locked (const tp_Manager *pool, tpi_Task *task) {
+  for (const tpi_Worker *w = pool->all; w != NULL; w = w->next) {
+    for (const tpi_Run *r = w->runs; r != NULL && w->sleeps != NULL;
+         r = r->outer) {
+      if (r->task != NULL && r->task != task &&
+          tpi_future_hangs_on(&r->task->future, &task->future))
+        return 1;
+    }
+  }
+  return 0;
+}
+
+tpi_Task *tpi_pool_untangle (tpi_Worker *worker, tpi_Run *run,
+                             tpi_Future *future) {
+  tp_Manager *pool = worker->pool;
+  tpi_Task *found = NULL;
+  tpi_Parked **p;
+  tpi_lock(&pool->lock);
+  for (p = &worker->told; *p != NULL; p = &(*p)->next) {
+    if (tpi_future_hangs_on(future, &(*p)->task->future) ||
+        is_wanted_locked(pool, (*p)->task)) {
+      found = (*p)->task;
+      break;
+    }
+  }
+  if (found != NULL && run != NULL) {
+    resume_locked(worker, run, p);
+    run->outer = worker->runs;
+    worker->runs = run;
+  }
+  tpi_unlock(&pool->lock);
+  return found;
+}
+
+/* Wakes a blocked worker, from the n-th on, that could go on with something;
+   which one, or 0. */
+static unsigned stir (tp_Manager *pool, unsigned n) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  unsigned i = 0, found = 0;
+  tpi_lock(&pool->lock);
+  for (tpi_Worker *w = pool->all; w != NULL && found == 0; w = w->next) {
+    if (++i > n && w->told != NULL && w->sleeps != NULL &&
+        tpi_swap(w->sleeps, TPI_WOKEN) == TPI_ARMED) {
+      effects.word = w->sleeps;
+      found = i;
+    }
+  }
+  tpi_pool_unlock(pool, &effects);
+  return found;
+}
+
+void tpi_pool_stir (tp_Manager *pool) {
+  unsigned n = 0;
+  do {
+    n = stir(pool, n);
+  } while (n != 0);
+}
+
+atomic_uint *tpi_pool_sleeps (tpi_Worker *worker, atomic_uint *word) {
+  atomic_uint *before;
+  tpi_lock(&worker->pool->lock);
+  before = worker->sleeps;
+  worker->sleeps = word;
+  tpi_unlock(&worker->pool->lock);
+  return before;
+}
+
+tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
+                         int held, tpi_Parked *parked) {
+  tp_Manager *pool = worker->pool;
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_Task *task;
+  tpi_lock(&pool->lock);
+  run->task = NULL;
+  if (parked != NULL)
+    park_locked(worker, parked);
+  else
+    conclude_locked(worker, done);
+  if (held)
+    tpi_pool_free_slot_locked(pool, &effects);
+  task = take_locked(worker, run, &effects);
+  tpi_pool_unlock(pool, &effects);
+  return task;
+}
+
+/* May it be the one that looks around, and does it want to? Who is on its
+   way but not awake yet gives way. */
+static int seeks_locked (tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
+  if (pool->spin == 0)
+    return 0;
+  tpi_pool_seek_no_more_locked(worker);
+  for (int i = 0; i < TPI_SEEKERS; i++) {
+    if (pool->seekers[i] == NULL || !pool->seekers[i]->awake) {
+      pool->seekers[i] = worker;
+      worker->heard = tpi_peek(&pool->signal);
+      worker->hails = tpi_peek(&worker->hailed);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static void spin_for_work (const tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
+  unsigned looks = tpi_host_looks(worker->host, pool->spin);
+  while (tpi_peek(&pool->signal) == worker->heard &&
+         tpi_peek(&worker->hailed) == worker->hails && looks-- > 0)
+    tpi_relax();
+}
+
+/* A closed pool needs nobody once its queue is empty; and more than the
+   fixed number run only while some of them are blocked. But nobody else can
+   go on with what was parked here. */
+static int may_leave_locked (const tpi_Worker *worker) {
+  const tp_Manager *pool = worker->pool;
+  int drained = pool->closing && pool->held.next == &pool->held;
+  return worker->parked == 0 &&
+         (drained || pool->alive - pool->blocked > pool->workers);
+}
+
+/* The last that a worker does to its pool. */
+static void leave_locked (tpi_Worker *worker, tpi_Effects *effects) {
+  tp_Manager *pool = worker->pool;
+  tpi_Worker **w = &pool->all;
+  while (*w != worker)
+    w = &(*w)->next;
+  *w = worker->next;
+  tpi_histogram_merge(&pool->waits, &worker->waits);
+  tpi_histogram_merge(&pool->takes, &worker->takes);
+  pool->completed += tpi_peek(&worker->completed);
+  pool->failed += tpi_peek(&worker->failed);
+  pool->alive--;
+  while (pool->alive == 0 && pool->closers != NULL) {
+    tpi_Waiter *closer = pool->closers;
+    tpi_waiter_remove(closer);
+    tpi_waiter_add(&effects->due, closer);
+  }
+}
+
+static void sleep_locked (tpi_Worker *worker) {
+  worker->awake = 0;
+  worker->next_idle = worker->pool->idle;
+  worker->pool->idle = worker;
+  tpi_host_arm(worker->host);
+}
+
+tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
+  tp_Manager *pool = worker->pool;
+  int seeks = 0;
+  for (;;) {
+    tpi_Effects effects = {NULL, NULL, NULL};
+    tpi_Task *task;
+    int leaves = 0, spun = seeks;
+    if (spun)
+      spin_for_work(worker);
+    tpi_lock(&pool->lock);
+    worker->awake = 1;
+    task = take_locked(worker, run, &effects);
+    seeks = task == NULL && !spun && seeks_locked(worker);
+    if (task == NULL && !seeks) {
+      tpi_pool_seek_no_more_locked(worker);
+      leaves = may_leave_locked(worker);
+      if (leaves)
+        leave_locked(worker, &effects);
+      else
+        sleep_locked(worker);
+    }
+    tpi_pool_unlock(pool, &effects);
+    if (task != NULL || leaves)
+      return task;
+    if (!seeks)
+      tpi_host_doze(worker->host);
+  }
+}
+
+void tpi_pool_take (tpi_Worker *worker, tpi_Run *run, tpi_Task *task) {
+  tp_Manager *pool = task->pool;
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_lock(&pool->lock);
+  if (!tpi_queue_remove(&pool->queue, &task->item,
+                        (tp_Priority)task->priority))
+    tpi_future_retain(&task->future); /* another worker drops the queue's */
+  else
+    task->place = TPI_TAKEN;
+  run->task = task;
+  run->outer = worker->runs;
+  worker->runs = run;
+  tpi_pool_unlock(pool, &effects);
+}
+
+void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task,
+                      int held, tpi_Parked *parked) {
+  tp_Manager *pool = task->pool;
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_lock(&pool->lock);
+  worker->runs = run->outer;
+  if (parked != NULL)
+    park_locked(worker, parked);
+  else
+    conclude_locked(worker, task);
+  if (held)
+    tpi_pool_free_slot_locked(pool, &effects);
+  tpi_pool_unlock(pool, &effects);
+}
+
+/* Cleared first, then looked: who leaves a barrier does so first and looks
+   at us then, so that one of us sees the other. */
+void tpi_pool_concluded (tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_put(&worker->concludes, 0);
+  if (tpi_see(&pool->barriers) == NULL)
+    return;
+  tpi_lock(&pool->lock);
+  tpi_pool_look_locked(pool, &effects);
+  tpi_pool_unlock(pool, &effects);
+}

@@ -1,0 +1,224 @@
+/*
+** Getting a task into its pool, past the door if there is no slot.
+*/
+#include "core/clock.h"
+#include "core/follow.h"
+#include "core/thread.h"
+
+static int may_enter_locked (tp_Manager *pool) {
+  return pool->door == NULL && tpi_peek(&pool->slots) < pool->capacity;
+}
+
+static void enter_locked (tp_Manager *pool, tpi_Task *task) {
+  tpi_poke(&pool->slots, tpi_peek(&pool->slots) + 1);
+  tpi_pool_enqueue_locked(pool, task);
+}
+
+/* Looks a while whether a slot gets free. */
+static void spin_at_door (tp_Manager *pool, const tpi_Parker *p) {
+  unsigned looks = tpi_host_looks(p->host, pool->spin);
+  while (tpi_peek(&pool->slots) >= pool->capacity && looks-- > 0)
+    tpi_relax();
+}
+
+/* The worker that runs this, in a task that submits to its own pool. */
+static tpi_Worker *this_worker_locked (const tp_Manager *pool) {
+  pthread_t self = pthread_self();
+  tpi_Worker *worker = pool->all;
+  while (worker != NULL && !pthread_equal(worker->thread, self))
+    worker = worker->next;
+  return worker;
+}
+
+static void line_up_locked (tp_Manager *pool, tpi_Task *task,
+                            tpi_Admission *admission, tpi_Waiter *waiter) {
+  admission->next = NULL;
+  admission->task = task;
+  admission->waiter = waiter;
+  admission->outcome = TP_OK;
+  task->place = TPI_AT_DOOR;
+  *pool->door_end = admission;
+  pool->door_end = &admission->next;
+}
+
+int tpi_pool_leave_line (tp_Manager *pool, tpi_Admission *admission,
+                         int late) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_Task *task = admission->task;
+  int stands;
+  tpi_lock(&pool->lock);
+  stands = task->place == TPI_AT_DOOR; /* else admitted or refused */
+  for (tpi_Admission **a = &pool->door; stands && *a != NULL;
+       a = &(*a)->next) {
+    if (*a == admission) {
+      *a = admission->next;
+      if (*a == NULL)
+        pool->door_end = a;
+      break;
+    }
+  }
+  if (stands)
+    task->place = TPI_OUTSIDE;
+  if (stands && late) { /* its time was over before it came in */
+    pool->submitted++;
+    pool->failed++;
+  }
+  tpi_pool_unlock(pool, &effects);
+  if (stands && late)
+    tpi_timer_fire(task->timer);
+  return stands;
+}
+
+/* Would the pool stand still if this worker of it waited, too? Then its task
+   comes in although there is no slot: there are few who may. */
+static int is_last_locked (const tp_Manager *pool) {
+  return pool->alive - pool->blocked == 1 && pool->alive >= 2 * pool->workers;
+}
+
+/* The lock is held, and is released. */
+static int wait_at_door (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_Admission admission;
+  tpi_Worker *worker = this_worker_locked(pool);
+  int answer;
+  if (worker != NULL && is_last_locked(pool)) {
+    enter_locked(pool, task);
+    tpi_pool_unlock(pool, &effects);
+    tpi_park_left(p);
+    return TP_OK;
+  }
+  line_up_locked(pool, task, &admission, &p->waiter);
+  tpi_pool_unlock(pool, &effects);
+  if (worker != NULL)
+    tpi_worker_block(worker);
+  answer = tpi_park(p, tpi_timer_deadline(task->timer));
+  if (worker != NULL)
+    tpi_worker_unblock(worker);
+  if (answer == TPI_RUNG)
+    return admission.outcome;
+  if (!tpi_pool_leave_line(pool, &admission, answer == TPI_LATE)) {
+    tpi_park_told(p);
+    return admission.outcome;
+  }
+  tpi_park_left(p);
+  return answer == TPI_LATE ? TP_OK : TP_CANCELLED;
+}
+
+/* From now on its time runs out by itself, and what it follows may tell; the
+   caller retains the task. If it settled before the timer was armed, nobody
+   has stopped that. */
+static void arm (tpi_Task *task) {
+  if (task->follow != NULL)
+    tpi_follow_start(task);
+  if (task->timer == NULL || tpi_future_settled(&task->future))
+    return;
+  if (tpi_timer_start(task->timer) != TP_OK)
+    tpi_future_end(&task->future, TPI_FAILED, TPI_ERROR,
+                   (char *)(uintptr_t) "no memory or thread for its timeout",
+                   1);
+  else if (tpi_future_settled(&task->future))
+    tpi_timer_stop(task->timer);
+}
+
+/* The lock is held, and is released. */
+static int enter_or_wait (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  unsigned signal = 0;
+  int rc = TP_OK;
+  if (pool->closing) {
+    rc = TP_CLOSED;
+  } else if (may_enter_locked(pool)) {
+    enter_locked(pool, task);
+    tpi_pool_wake_locked(pool, &effects);
+    signal = (unsigned)pool->submitted;
+  } else if (p == NULL) {
+    rc = TP_FULL;
+  } else {
+    return wait_at_door(pool, task, p);
+  }
+  tpi_pool_unlock(pool, &effects);
+  if (rc == TP_OK)
+    tpi_poke(&pool->signal, signal); /* now who comes finds the lock free */
+  if (p != NULL)
+    tpi_park_left(p);
+  return rc;
+}
+
+int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
+  int rc;
+  if (tpi_pool_broken(pool)) {
+    if (p != NULL)
+      tpi_park_left(p);
+    return TP_BROKEN;
+  }
+  task->submitted = tpi_now();
+  task->future.patience = pool->spin;
+  if (p != NULL && tpi_peek(&pool->slots) >= pool->capacity)
+    spin_at_door(pool, p);
+  tpi_lock(&pool->lock);
+  rc = enter_or_wait(pool, task, p);
+  if (rc == TP_OK)
+    arm(task);
+  return rc;
+}
+
+void tpi_pool_admitted (tpi_Task *task) { arm(task); }
+
+int tpi_pool_line_up (tp_Manager *pool, tpi_Task *task,
+                      tpi_Admission *admission, tpi_Waiter *waiter) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  int rc = TP_OK;
+  if (tpi_pool_broken(pool))
+    return TP_BROKEN;
+  tpi_lock(&pool->lock);
+  if (pool->closing) {
+    rc = TP_CLOSED;
+  } else if (may_enter_locked(pool)) {
+    enter_locked(pool, task);
+    tpi_pool_wake_locked(pool, &effects);
+    tpi_poke(&pool->signal, (unsigned)pool->submitted);
+  } else {
+    line_up_locked(pool, task, admission, waiter);
+    rc = TP_FULL;
+  }
+  tpi_pool_unlock(pool, &effects);
+  if (rc == TP_OK)
+    arm(task);
+  return rc;
+}
+
+int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks, size_t *count,
+                          int whole) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  uint64_t now = tpi_now();
+  size_t n = *count, i = 0;
+  int rc = TP_OK;
+  *count = 0;
+  if (tpi_pool_broken(pool))
+    return TP_BROKEN;
+  for (size_t k = 0; k < n; k++) {
+    tasks[k]->submitted = now;
+    tasks[k]->future.patience = pool->spin;
+  }
+  tpi_lock(&pool->lock);
+  if (pool->closing)
+    rc = TP_CLOSED;
+  else if (whole && n > pool->capacity - tpi_peek(&pool->slots))
+    rc = TP_FULL;
+  for (; rc == TP_OK && i < n; i++) {
+    if (!may_enter_locked(pool)) {
+      rc = TP_FULL;
+      break;
+    }
+    enter_locked(pool, tasks[i]);
+  }
+  if (i > 0) {
+    tpi_pool_wake_locked(pool, &effects);
+    tpi_poke(&pool->signal, (unsigned)pool->submitted);
+  }
+  tpi_pool_unlock(pool, &effects);
+  for (size_t k = 0; k < i; k++)
+    arm(tasks[k]);
+  *count = i;
+  return rc;
+}

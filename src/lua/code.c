@@ -1,0 +1,286 @@
+#include "lua/code.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/pin.h"
+#include "lua/binding.h"
+
+enum { MOST_LOADED = 1024 }; /* functions kept by a Lua state */
+
+/* What stands in TPI_UP_CODES. */
+enum {
+  BY_FUNCTION = 1, /* function -> handle of its Code, weak keys */
+  BY_HASH,         /* hash of the bytes -> handle, weak values */
+  LOADED,          /* id -> function */
+  COUNT,           /* of those */
+  HANDLE_MT
+};
+
+void tpi_code_retain (void *code) { tpi_ref(&((tpi_Code *)code)->refs); }
+
+void tpi_code_release (void *code) {
+  if (code != NULL && tpi_unref(&((tpi_Code *)code)->refs))
+    tpi_free(code);
+}
+
+static void let_go (void *code, tpi_List *heir) {
+  (void)heir;
+  tpi_code_release(code);
+}
+
+int tpi_code_put (tpi_List *list, tp_Value *value, uint64_t tag,
+                  tpi_Code *code) {
+  return tpi_list_object(list, value, tag | TPI_OBJECT, code, tpi_code_retain,
+                         let_go);
+}
+
+/* ---------------------------------------------------------------- */
+/* Dumping                                                           */
+/* ---------------------------------------------------------------- */
+
+/* Dumped twice: to count the bytes, and to write them where they stay. */
+typedef struct Sink {
+  char *bytes; /* NULL while counting */
+  size_t size;
+} Sink;
+
+static int write (lua_State *L, const void *bytes, size_t size, void *to) {
+  Sink *sink = to;
+  (void)L;
+  if (sink->bytes != NULL && size > 0)
+    memcpy(sink->bytes + sink->size, bytes, size);
+  sink->size += size;
+  return 0;
+}
+
+static void name_code (lua_State *L, int index, tpi_Code *code) {
+  lua_Debug ar;
+  lua_pushvalue(L, index);
+  lua_getinfo(L, ">S", &ar);
+  snprintf(code->name, sizeof code->name, "function <%s:%d>", ar.short_src,
+           ar.linedefined);
+}
+
+/* Into a handle, which owns it from the start. */
+static tpi_Code *dump (lua_State *L, int index, tpi_Code **handle) {
+  static atomic_ullong next = 1;
+  Sink sink = {NULL, 0};
+  tpi_Code *code;
+  lua_pushvalue(L, index);
+  lua_dump(L, write, &sink, 0);
+  code = tpi_alloc(sizeof *code + sink.size);
+  if (code == NULL)
+    luaL_error(L, "not enough memory");
+  tpi_poke(&code->refs, 1);
+  code->id = tpi_count(&next, 1);
+  code->size = sink.size;
+  *handle = code;
+  sink.bytes = code->bytes;
+  sink.size = 0;
+  lua_dump(L, write, &sink, 0);
+  lua_pop(L, 1);
+  name_code(L, index, code);
+  return code;
+}
+
+/* FNV-1a; equal hashes are compared. */
+static lua_Integer hash_of (const tpi_Code *code) {
+  uint64_t h = UINT64_C(14695981039346656037);
+  for (size_t i = 0; i < code->size; i++)
+    h = (h ^ (unsigned char)code->bytes[i]) * UINT64_C(1099511628211);
+  return (lua_Integer)h;
+}
+
+/* ---------------------------------------------------------------- */
+/* Knowing                                                           */
+/* ---------------------------------------------------------------- */
+
+static int collect (lua_State *L) {
+  tpi_Code **handle = lua_touserdata(L, 1);
+  tpi_code_release(*handle);
+  *handle = NULL;
+  return 0;
+}
+
+/* codes -> codes handle: of the same code if it is known by its bytes */
+static tpi_Code *push_handle (lua_State *L, int function) {
+  tpi_Code **handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  tpi_Code **known;
+  lua_Integer hash;
+  *handle = NULL;
+  lua_rawgeti(L, -2, HANDLE_MT);
+  lua_setmetatable(L, -2);
+  hash = hash_of(dump(L, function, handle));
+  lua_rawgeti(L, -2, BY_HASH); /* codes handle by_hash */
+  lua_rawgeti(L, -1, hash);
+  known = lua_touserdata(L, -1);
+  if (known != NULL && *known != NULL && (*known)->size == (*handle)->size &&
+      memcmp((*known)->bytes, (*handle)->bytes, (*known)->size) == 0) {
+    tpi_code_retain(*known);
+    tpi_code_release(*handle);
+    *handle = *known;
+  }
+  lua_pop(L, 1);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, hash);
+  lua_pop(L, 1);
+  return *handle;
+}
+
+tpi_Code *tpi_code_known (lua_State *L, int index) {
+  tpi_Code **handle;
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 10, NULL);
+  tpi_push_upvalue(L, TPI_UP_CODES);
+  lua_rawgeti(L, -1, BY_FUNCTION);
+  lua_pushvalue(L, index);
+  lua_rawget(L, -2);
+  handle = lua_touserdata(L, -1);
+  lua_pop(L, 3);
+  return handle != NULL ? *handle : NULL;
+}
+
+tpi_Code *tpi_code_of (lua_State *L, int index) {
+  tpi_Code *code = tpi_code_known(L, index);
+  if (code != NULL)
+    return code;
+  index = lua_absindex(L, index);
+  tpi_push_upvalue(L, TPI_UP_CODES);
+  lua_rawgeti(L, -1, BY_FUNCTION);
+  lua_insert(L, -2); /* by_function codes */
+  code = push_handle(L, index);
+  lua_remove(L, -2); /* by_function handle */
+  lua_pushvalue(L, index);
+  lua_insert(L, -2); /* by_function function handle */
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  return code;
+}
+
+int tpi_code_pinned (lua_State *L, int index) {
+  int pinned;
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 8, NULL);
+  tpi_push_upvalue(L, TPI_UP_CODES);
+  lua_rawgeti(L, -1, BY_FUNCTION);
+  lua_pushvalue(L, index);
+  pinned = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 3);
+  return pinned;
+}
+
+void tpi_pin_function (lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 8, NULL);
+  tpi_push_upvalue(L, TPI_UP_CODES);
+  lua_rawgeti(L, -1, BY_FUNCTION);
+  tpi_pin((const void *)(intptr_t)lua_tocfunction(L, index));
+  lua_pushvalue(L, index);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 2);
+}
+
+/* ---------------------------------------------------------------- */
+/* Loading                                                           */
+/* ---------------------------------------------------------------- */
+
+static const char *read (lua_State *L, void *from, size_t *size) {
+  Sink *source = from;
+  (void)L;
+  *size = source->size;
+  source->size = 0;
+  return *size > 0 ? source->bytes : NULL;
+}
+
+void tpi_code_load (lua_State *L, tpi_Code *code) {
+  Sink source = {code->bytes, code->size};
+  if (lua_load(L, read, &source, code->name, "b") != LUA_OK)
+    lua_error(L);
+}
+
+static void set_globals (lua_State *L) {
+  for (int i = 1;; i++) {
+    lua_pushglobaltable(L);
+    if (lua_setupvalue(L, -2, i) == NULL)
+      break;
+  }
+  lua_pop(L, 1);
+}
+
+/* codes function -> codes function: no more are kept than are worth it */
+static void keep_loaded (lua_State *L, tpi_Code *code) {
+  lua_Integer count;
+  lua_rawgeti(L, -2, COUNT);
+  count = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  if (count == MOST_LOADED) {
+    count = 0;
+    lua_newtable(L);
+    lua_rawseti(L, -3, LOADED);
+  }
+  lua_pushinteger(L, count + 1);
+  lua_rawseti(L, -3, COUNT);
+  lua_rawgeti(L, -2, LOADED);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)code->id);
+  lua_pop(L, 1);
+}
+
+/* Has the function on top not assigned to its environment? */
+static int untouched (lua_State *L) {
+  int same = 1;
+  lua_pushglobaltable(L);
+  for (int i = 1; same && lua_getupvalue(L, -2, i) != NULL; i++) {
+    same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return same;
+}
+
+void tpi_code_push (lua_State *L, tpi_Code *code) {
+  luaL_checkstack(L, 6, NULL);
+  tpi_push_upvalue(L, TPI_UP_CODES);
+  lua_rawgeti(L, -1, LOADED);
+  if (lua_rawgeti(L, -1, (lua_Integer)code->id) == LUA_TFUNCTION &&
+      untouched(L)) {
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pop(L, 2);
+  tpi_code_load(L, code);
+  set_globals(L);
+  keep_loaded(L, code);
+  lua_remove(L, -2);
+}
+
+/* ---------------------------------------------------------------- */
+
+static void new_weak (lua_State *L, const char *mode) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, mode);
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+}
+
+void tpi_open_codes (lua_State *L) {
+  tpi_push_upvalue(L, TPI_UP_CODES);
+  new_weak(L, "k");
+  lua_rawseti(L, -2, BY_FUNCTION);
+  new_weak(L, "v");
+  lua_rawseti(L, -2, BY_HASH);
+  lua_newtable(L);
+  lua_rawseti(L, -2, LOADED);
+  lua_pushinteger(L, 0);
+  lua_rawseti(L, -2, COUNT);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, collect);
+  lua_setfield(L, -2, "__gc");
+  lua_rawseti(L, -2, HANDLE_MT);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,169 @@
+/*
+** What a task knows of itself, and calls in place.
+*/
+#include <string.h>
+
+#include "lua/place.h"
+
+/* ---------------------------------------------------------------- */
+/* The pool and the task                                             */
+/* ---------------------------------------------------------------- */
+
+static tpi_Fiber *fiber_of (const tpi_State *S) {
+  return S->place != NULL ? S->place->fiber : NULL;
+}
+
+int tpi_l_current (lua_State *L) {
+  const tpi_State *S = tpi_state(L);
+  if (S->place == NULL)
+    lua_pushnil(L);
+  else
+    tpi_push_manager_of(L, S, S->place->worker->pool);
+  return 1;
+}
+
+/* A handle of the future of the task, with methods of its own. */
+static tpi_Future *self (lua_State *L) {
+  const tpi_Handle *handle = luaL_checkudata(L, 1, "tidepool.Task");
+  return handle->future;
+}
+
+int tpi_l_task (lua_State *L) {
+  const tpi_Fiber *fiber = fiber_of(tpi_state(L));
+  tpi_Handle *handle;
+  if (fiber == NULL) {
+    lua_pushnil(L);
+    return 1;
+  }
+  handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  handle->future = NULL;
+  handle->readers = handle->cleaned = 0;
+  luaL_setmetatable(L, "tidepool.Task");
+  handle->future = &fiber->task->task.future;
+  tpi_future_retain(handle->future);
+  return 1;
+}
+
+static int progress (lua_State *L) {
+  tpi_Future *future = self(L);
+  double fraction = luaL_checknumber(L, 2);
+  const char *note = luaL_optstring(L, 3, NULL);
+  luaL_argcheck(L, fraction >= 0 && fraction <= 1, 2, "0 to 1 expected");
+  tpi_future_progress(future, fraction, note);
+  return 0;
+}
+
+static int index (lua_State *L) {
+  tpi_Future *future = self(L);
+  const char *key = luaL_checkstring(L, 2);
+  if (strcmp(key, "id") == 0)
+    lua_pushinteger(L, (lua_Integer)future->id);
+  else if (strcmp(key, "name") == 0)
+    lua_pushstring(L, tpi_name_of(future));
+  else if (strcmp(key, "cancelled") == 0)
+    lua_pushboolean(L, tpi_future_settled(future));
+  else if (strcmp(key, "progress") == 0)
+    lua_pushcfunction(L, progress);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+static int to_string (lua_State *L) {
+  tpi_Future *future = self(L);
+  const char *name = tpi_name_of(future);
+  lua_pushfstring(L, "tidepool.Task: %I (%s)", (LUAI_UACINT)future->id,
+                  name != NULL ? name : "?");
+  return 1;
+}
+
+static int collect (lua_State *L) {
+  tpi_Handle *handle = luaL_checkudata(L, 1, "tidepool.Task");
+  tpi_Future *future = handle->future;
+  handle->future = NULL;
+  tpi_future_release(future);
+  return 0;
+}
+
+void tpi_open_task (lua_State *L) {
+  static const luaL_Reg methods[] = {{"__index", index},
+                                     {"__tostring", to_string},
+                                     {"__gc", collect},
+                                     {NULL, NULL}};
+  if (luaL_newmetatable(L, "tidepool.Task"))
+    luaL_setfuncs(L, methods, 0);
+  lua_pop(L, 1);
+}
+
+/* ---------------------------------------------------------------- */
+/* Calling a C function in place                                     */
+/* ---------------------------------------------------------------- */
+
+typedef struct Invocation {
+  tpi_List args, results;
+} Invocation;
+
+static int drop (lua_State *L) {
+  Invocation *v = lua_touserdata(L, 1);
+  tpi_list_fini(&v->results);
+  tpi_list_fini(&v->args);
+  return 0;
+}
+
+/* -> userdata, which owns both lists */
+static Invocation *push_invocation (lua_State *L) {
+  Invocation *v = lua_newuserdatauv(L, sizeof *v, 0);
+  tpi_list_init(&v->args, NULL, 0);
+  tpi_list_init(&v->results, NULL, 0);
+  if (luaL_newmetatable(L, "tidepool.Invocation")) {
+    lua_pushcfunction(L, drop);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return v;
+}
+
+static void raise_failure (lua_State *L, const tpi_List *results,
+                           const char *name) {
+  size_t length = 0;
+  const char *text =
+      results->count > 0 ? tp_bytesof(&results->items[0], &length) : NULL;
+  if (text == NULL)
+    text = "not enough memory";
+  tpi_push_error(L, TPI_ERROR, text, name);
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, "value");
+  lua_error(L);
+}
+
+/* name args... -> results... */
+int tpi_l_invoke (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  tpi_Fiber *fiber = fiber_of(S);
+  const tpi_Function *function;
+  int top = lua_gettop(L);
+  tpi_Outcome outcome;
+  tpi_Context c;
+  Invocation *v;
+  if (fiber == NULL)
+    return luaL_error(L, "tidepool.invoke is for Lua tasks; "
+                         "elsewhere use tidepool.call");
+  tpi_fiber_check(L, S->place);
+  function = tpi_function_at(L, 1);
+  if (function->signature.checked)
+    tpi_check_args(L, S, function, 2, 0);
+  v = push_invocation(L);
+  tpi_send_begin(S);
+  for (int i = 2; i <= top; i++)
+    tpi_send(L, S, &v->args, i, "argument", i - 1);
+  tpi_context_init(&c, &v->results);
+  c.public.args = v->args.items;
+  c.public.nargs = (int)v->args.count;
+  c.task = &fiber->task->task;
+  c.worker = S->place->worker;
+  outcome = tpi_context_fini(&c, function->run(&c.public));
+  tpi_fiber_check(L, S->place);
+  if (outcome != TPI_RETURNED)
+    raise_failure(L, &v->results, function->name);
+  return tpi_receive(L, &v->results);
+}

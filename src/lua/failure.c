@@ -1,0 +1,179 @@
+/*
+** What is left of a Lua task that failed: results with the message, and the
+** Error as a value of its own.
+*/
+#include <string.h>
+
+#include "core/memory.h"
+#include "lua/place.h"
+
+static tpi_List *results_of (const tpi_Fiber *fiber) {
+  return &fiber->task->task.future.results;
+}
+
+/* Is the value on top an Error? */
+static int is_error (lua_State *L, const tpi_State *S) {
+  int is;
+  if (!lua_istable(L, -1) || !lua_getmetatable(L, -1))
+    return 0;
+  is = lua_topointer(L, -1) == S->error_mt;
+  lua_pop(L, 1);
+  return is;
+}
+
+/* value -> value text */
+static void push_message (lua_State *L, const tpi_Place *place, int status) {
+  if (status == LUA_ERRMEM && place->limit > 0)
+    lua_pushfstring(L,
+                    "not enough memory: the Lua state of the worker may have "
+                    "%I bytes (memory_limit)",
+                    (LUAI_UACINT)place->limit);
+  else
+    luaL_tolstring(L, -1, NULL);
+}
+
+/* value -> Error */
+static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
+  const char *name = tpi_name_of(&fiber->task->task.future);
+  push_message(L, fiber->place, status); /* value text */
+  tpi_push_error(L, fiber->sends ? TPI_KIND_TRANSFER : TPI_ERROR,
+                 lua_tostring(L, -1), name); /* value text Error */
+  if (status == LUA_ERRMEM)
+    lua_pushvalue(L, -2);
+  else
+    lua_pushvalue(L, -3);
+  lua_setfield(L, -2, "value");
+  lua_pushvalue(L, -2); /* whatever bytes are in it */
+  lua_setfield(L, -2, "message");
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Error -> Error; the first traceback stays */
+static void add_traceback (lua_State *L, const tpi_Fiber *fiber,
+                           int traceback) {
+  const char *origin = fiber->task->origin;
+  if (lua_getfield(L, -1, "traceback") == LUA_TNIL) {
+    lua_pushvalue(L, traceback);
+    if (origin != NULL) {
+      lua_pushfstring(L, "\n%s", origin);
+      lua_concat(L, 2);
+    }
+    lua_setfield(L, -3, "traceback");
+  }
+  lua_pop(L, 1);
+}
+
+/* Error -> ; message and Error into the results */
+static int send_error (lua_State *L) {
+  tpi_Place *place = tpi_place_at(L);
+  tpi_List *list = results_of(place->fiber);
+  lua_getfield(L, 1, "message");
+  luaL_tolstring(L, -1, NULL);
+  tpi_send_begin(place->S);
+  tpi_send(L, place->S, list, 3, "message", 0);
+  tpi_send(L, place->S, list, 1, "error", 0);
+  return 0;
+}
+
+/* Error -> ; what cannot cross goes as its text. It may be about the second
+   of the results, and the first one is there. */
+static void send (lua_State *L, const tpi_Fiber *fiber) {
+  tpi_list_fini(results_of(fiber));
+  lua_pushcfunction(L, send_error);
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+    return;
+  lua_pop(L, 1);
+  tpi_list_fini(results_of(fiber));
+  lua_getfield(L, -1, "value");
+  luaL_tolstring(L, -1, NULL);
+  lua_setfield(L, -3, "value");
+  lua_pop(L, 1);
+  lua_pushcfunction(L, send_error);
+  lua_pushvalue(L, -2);
+  lua_call(L, 1, 0);
+}
+
+int tpi_failure_handler (lua_State *L) {
+  tpi_Place *place = tpi_place_at(L);
+  tpi_Fiber *fiber = place->fiber;
+  if (tpi_future_settled(&fiber->task->task.future))
+    return 1; /* nobody will read it */
+  luaL_checkstack(L, 20, NULL);
+  luaL_traceback(L, L, NULL, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, fiber); /* until it is sent */
+  return 1; /* as it was: __close handlers get to see it */
+}
+
+/* Error -> Error; with the traceback that the handler took, if it could */
+static void add_noted (lua_State *L, const tpi_Fiber *fiber) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, fiber) == LUA_TSTRING) {
+    lua_insert(L, -2);
+    add_traceback(L, fiber, lua_gettop(L) - 1);
+    lua_remove(L, -2);
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, fiber);
+  } else {
+    lua_pop(L, 1);
+  }
+}
+
+/* What was raised by closing, or for lack of memory, is as it was. */
+void tpi_failure_send (lua_State *L, int status) {
+  tpi_Place *place = tpi_place_at(L);
+  luaL_checkstack(L, 20, NULL);
+  if (!is_error(L, place->S))
+    make_error(L, place->fiber, status);
+  add_noted(L, place->fiber);
+  send(L, place->fiber);
+}
+
+/* status -> ; the error is on top of the base, whose stack is as it was */
+static int note (lua_State *L) {
+  tpi_Place *place = tpi_place_at(L);
+  tpi_Fiber *fiber = place->fiber;
+  int status = (int)lua_tointeger(L, 1), after;
+  luaL_checkstack(L, 20, NULL);
+  luaL_traceback(L, fiber->base, NULL, 0); /* 2 */
+  after = tpi_fiber_give_up(place, fiber->base, L);
+  if (after != LUA_OK)
+    status = after;
+  lua_xmove(fiber->base, L, 1); /* 3: the error, or one of closing */
+  if (!is_error(L, place->S))
+    make_error(L, fiber, status);
+  add_noted(L, fiber);
+  add_traceback(L, fiber, 2);
+  send(L, fiber);
+  return 0;
+}
+
+tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber,
+                              int status) {
+  lua_State *L = place->L;
+  int top = lua_gettop(L), rc = LUA_ERRMEM;
+  if (status != LUA_OK && !tpi_future_settled(&fiber->task->task.future) &&
+      lua_checkstack(L, 4)) {
+    lua_pushcfunction(L, note);
+    lua_pushinteger(L, status);
+    rc = lua_pcall(L, 1, 0, 0);
+    lua_settop(L, top);
+    if (rc == LUA_OK)
+      return TPI_RAISED;
+    tpi_list_fini(results_of(fiber));
+  }
+  tpi_fiber_give_up(place, fiber->base, L);
+  return TPI_NOROOM;
+}
+
+void tpi_failure_broken (const tpi_Place *place, tpi_LuaTask *task) {
+  const char *why = place->broken;
+  char *copy = tpi_copy(why, strlen(why));
+  int literal = copy == NULL;
+  if (literal)
+    copy = (char *)(uintptr_t) "the Lua state of its worker could not be made";
+  if (tpi_future_end(&task->task.future, TPI_FAILED, TPI_KIND_BROKEN, copy,
+                     literal) < 0 &&
+      !literal)
+    tpi_free(copy);
+}

@@ -1,0 +1,125 @@
+/*
+** Stopping a Lua task: by an error at first, and then by closing it.
+*/
+#include "core/clock.h"
+#include "lua/place.h"
+
+static tpi_Future *own (const tpi_Fiber *fiber) {
+  return &fiber->task->task.future;
+}
+
+enum {
+  GRACE = 50 * 1000 * 1000, /* ns until a task that goes on is closed */
+  TICK = 1000               /* instructions between looks until then */
+};
+
+static void hook_every (lua_State *L, int count) {
+  const tpi_Fiber *fiber = tpi_place_at(L)->fiber;
+  int handlers = fiber != NULL && fiber->given_up == L;
+  lua_sethook(L, tpi_fiber_hook,
+              LUA_MASKCOUNT | (handlers ? LUA_MASKCALL : 0), count);
+}
+
+/* The next handler of a coroutine that is being closed begins: its time is
+   its own. */
+static void handler_begins (lua_State *L, tpi_Fiber *fiber) {
+  lua_Debug below;
+  if (fiber->given_up != L || lua_getstack(L, 1, &below))
+    return;
+  fiber->closing = tpi_now();
+  hook_every(L, TICK);
+}
+
+/* Published first, then looked: who settles our future beats then, so that
+   either we see it settled or the beat finds this coroutine. */
+void tpi_fiber_enter (tpi_Place *place, lua_State *L) {
+  tpi_put(&place->pulse->current, L);
+  if (place->fiber != NULL && tpi_future_settled(own(place->fiber)))
+    hook_every(L, 1);
+}
+
+void tpi_fiber_check (lua_State *L, tpi_Place *place) {
+  tpi_Fiber *fiber = place->fiber;
+  if (fiber == NULL || !tpi_future_settled(own(fiber)))
+    return;
+  luaL_checkstack(L, 10, NULL);
+  if (fiber->told == 0)
+    fiber->told = tpi_now();
+  tpi_push_failure(L, own(fiber), 0);
+  lua_error(L);
+}
+
+static int may_go_on (uint64_t since) { return tpi_now() - since < GRACE; }
+
+/*
+** Runs in a coroutine that a beat, or entering it, has hooked. At first the
+** task gets an error, and then some time to clean up. If it still runs after
+** that it is closed: by a yield down to the base where everything can yield;
+** elsewhere by an error at each instruction, which no pcall withstands.
+** While it is being closed the same holds for each of its handlers.
+*/
+void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
+  tpi_Place *place = tpi_place_at(L);
+  tpi_Fiber *fiber = place->fiber;
+  if (fiber == NULL || !tpi_future_settled(own(fiber))) {
+    lua_sethook(L, NULL, 0, 0); /* it was meant for a task that is over */
+    return;
+  }
+  if (ar->event != LUA_HOOKCOUNT) {
+    handler_begins(L, fiber);
+    return;
+  }
+  hook_every(L, TICK);
+  if (fiber->told == 0 && !fiber->closing)
+    tpi_fiber_check(L, place);
+  if (may_go_on(fiber->closing ? fiber->closing : fiber->told))
+    return;
+  if (!fiber->closing && tpi_fiber_yields(L, place)) {
+    place->yields = TPI_CLOSING;
+    lua_yield(L, 0);
+    return;
+  }
+  hook_every(L, 1);
+  luaL_checkstack(L, 10, NULL);
+  tpi_push_failure(L, own(fiber), 0);
+  lua_error(L);
+}
+
+static int close_thread (lua_State *co, lua_State *from) {
+#if LUA_VERSION_NUM >= 505 || LUA_VERSION_RELEASE_NUM >= 50406
+  return lua_closethread(co, from);
+#else
+  (void)from;
+  return lua_resetthread(co);
+#endif
+}
+
+int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from) {
+  tpi_Fiber *fiber = place->fiber;
+  lua_State *before = tpi_peek(&place->pulse->current);
+  int status, rigid = fiber != NULL ? fiber->rigid : 0;
+  if (fiber != NULL)
+    fiber->rigid = 1;
+  tpi_fiber_enter(place, co);
+  status = close_thread(co, from);
+  lua_sethook(co, NULL, 0, 0);
+  if (before != NULL)
+    tpi_fiber_enter(place, before); /* a beat may have found `co` */
+  else
+    tpi_put(&place->pulse->current, NULL);
+  if (fiber != NULL)
+    fiber->rigid = rigid;
+  return status;
+}
+
+int tpi_fiber_give_up (tpi_Place *place, lua_State *co, lua_State *from) {
+  tpi_Fiber *fiber = place->fiber;
+  int status;
+  if (tpi_future_settled(own(fiber))) {
+    fiber->closing = tpi_now();
+    fiber->given_up = co;
+  }
+  status = tpi_fiber_close(place, co, from);
+  fiber->given_up = NULL;
+  return status;
+}

@@ -1,0 +1,222 @@
+/*
+** Values that cross by another way than by their type: Errors, what is
+** tidepool's own, and whatever has a metamethod __tidepool.
+*/
+#include <string.h>
+
+#include "core/pin.h"
+#include "lua/send.h"
+
+/* ---------------------------------------------------------------- */
+/* What is tidepool's                                                */
+/*
+** The module and its functions are found again by name on the other side:
+** "call", or "AsyncManager:with", "Future:await" for methods. So is `require`,
+** which has upvalues and thus could not cross otherwise: "=require".
+*/
+
+void tpi_push_module (lua_State *L) {
+  tpi_push_upvalue(L, TPI_UP_MODULE);
+}
+
+/* -> table: where the names before that colon stand; the module for none */
+static void push_owner (lua_State *L, const char *name) {
+  const char *colon = strchr(name, ':');
+  if (colon == NULL) {
+    tpi_push_module(L);
+    return;
+  }
+  tpi_push_upvalue(L, *name == 'F' ? TPI_UP_FUTURE : TPI_UP_MANAGER);
+  lua_getfield(L, -1, "__index");
+  lua_remove(L, -2);
+}
+
+/* owner -> owner name; the name under which the value at `index` stands in
+   it, or nothing */
+static int find (lua_State *L, const char *prefix, int index) {
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    if (lua_rawequal(L, -1, index) && lua_type(L, -2) == LUA_TSTRING) {
+      lua_pop(L, 1);
+      lua_pushfstring(L, "%s%s", prefix, lua_tostring(L, -1));
+      lua_remove(L, -2);
+      return 1;
+    }
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+/* Is that the `require` of this Lua state? */
+static int is_require (lua_State *L, int index) {
+  int is;
+  luaL_checkstack(L, 4, NULL);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, LUA_GNAME);
+  is = lua_istable(L, -1);
+  if (is) {
+    lua_pushliteral(L, "require");
+    lua_rawget(L, -2);
+    is = lua_rawequal(L, -1, index);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 2);
+  return is;
+}
+
+static void put_own (tpi_Sender *s, tp_Value *value, const void *address,
+                     const char *name) {
+  tpi_Table *own = tpi_send_shape(s, value, TP_TOTHER, TPI_OWN, address, 1);
+  tp_Value text;
+  int rc = tpi_list_bytes(s->list, &text, name, strlen(name)) != NULL
+               ? TP_OK
+               : TP_NOMEM;
+  tpi_send_need(s, rc);
+  tpi_send_need(s, tpi_table_append(s->list, own, text));
+}
+
+int tpi_send_own (tpi_Sender *s, tp_Value *value, int index) {
+  static const char *const owners[] = {"", "AsyncManager:", "Future:"};
+  lua_State *L = s->L;
+  int ours, found = 0;
+  if (lua_getupvalue(L, index, 1) == NULL)
+    return 0;
+  lua_pop(L, 1);
+  if (is_require(L, index)) {
+    if (!tpi_send_again(s, value, TP_TOTHER | TPI_SHAPED,
+                        lua_topointer(L, index)))
+      put_own(s, value, lua_topointer(L, index), "=require");
+    return 1;
+  }
+  if (lua_getupvalue(L, index, TPI_UP_STATE) == NULL)
+    return 0;
+  ours = lua_touserdata(L, -1) == (void *)s->S;
+  lua_pop(L, 1);
+  if (!ours)
+    return 0;
+  if (tpi_send_again(s, value, TP_TOTHER | TPI_SHAPED,
+                     lua_topointer(L, index)))
+    return 1;
+  luaL_checkstack(L, 8, NULL);
+  for (int i = 0; !found && i < 3; i++) {
+    push_owner(L, owners[i]);
+    found = find(L, owners[i], index);
+    if (found) {
+      put_own(s, value, lua_topointer(L, index), lua_tostring(L, -1));
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  return found;
+}
+
+static void push_own (tpi_Receiver *r, const tpi_Table *own) {
+  const char *name = own->table.array[0].as.bytes;
+  const char *colon = strchr(name, ':');
+  if (*name == '=') {
+    lua_getglobal(r->L, name + 1);
+    return;
+  }
+  push_owner(r->L, name);
+  if (*name != '\0') {
+    lua_getfield(r->L, -1, colon != NULL ? colon + 1 : name);
+    lua_remove(r->L, -2);
+  }
+}
+
+/* ---------------------------------------------------------------- */
+/* Errors, and the objects of others                                 */
+/* ---------------------------------------------------------------- */
+
+/* Has it that metatable? */
+static int has_metatable (lua_State *L, int index, const void *metatable) {
+  int same;
+  if (!lua_getmetatable(L, index))
+    return 0;
+  same = lua_topointer(L, -1) == metatable;
+  lua_pop(L, 1);
+  return same;
+}
+
+static void put_fields (tpi_Sender *s, tpi_Table *table, int index,
+                        const tpi_Path *path, int depth) {
+  lua_State *L = s->L;
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    int key = lua_gettop(L) - 1;
+    tpi_Path here = {path, key, NULL};
+    tp_Value k = tpi_send_value(s, key, &here, depth + 1);
+    tp_Value v = tpi_send_value(s, key + 1, &here, depth + 1);
+    tpi_send_need(s, tpi_table_put(s->list, table, k, v));
+    lua_pop(L, 1);
+  }
+}
+
+static int send_rebuilt (tpi_Sender *s, tp_Value *value, int index,
+                         const tpi_Path *path, int depth) {
+  lua_State *L = s->L;
+  int top = lua_gettop(L), n;
+  tpi_Path here = {path, 0, "__tidepool"};
+  tpi_Table *rebuilt;
+  lua_pushvalue(L, index);
+  tpi_send_aside(s, 1, LUA_MULTRET);
+  n = lua_gettop(L) - top + 1; /* the function was at `top` */
+  if (n == 0 || !lua_isfunction(L, top))
+    tpi_refuse(s, path, "its __tidepool answered no function");
+  rebuilt = tpi_send_shape(s, value, TP_TOTHER, TPI_REBUILT,
+                           lua_topointer(L, index), (size_t)n);
+  for (int i = top; i < top + n; i++)
+    tpi_send_need(s, tpi_table_append(s->list, rebuilt,
+                                      tpi_send_value(s, i, &here, depth + 1)));
+  if (tpi_peek(&rebuilt->shared)) /* it was met in there */
+    tpi_refuse(s, path, "what its __tidepool answered holds it");
+  lua_settop(L, top - 1);
+  return 1;
+}
+
+int tpi_send_object (tpi_Sender *s, tp_Value *value, int index,
+                     const tpi_Path *path, int depth) {
+  lua_State *L = s->L;
+  const void *address = lua_topointer(L, index);
+  if (address == s->S->module) {
+    put_own(s, value, address, "");
+    return 1;
+  }
+  if (!lua_getmetatable(L, index))
+    return 0;
+  lua_pop(L, 1);
+  if (has_metatable(L, index, s->S->error_mt)) {
+    put_fields(s, tpi_send_shape(s, value, TP_TTABLE, TPI_AN_ERROR, address, 0),
+               index, path, depth);
+    return 1;
+  }
+  tpi_send_deeper(s, path, depth);
+  return luaL_getmetafield(L, index, "__tidepool") != LUA_TNIL &&
+         send_rebuilt(s, value, index, path, depth);
+}
+
+/* Made only when all it is made of is there, so it cannot contain itself. */
+static void push_rebuilt (tpi_Receiver *r, const tpi_Table *rebuilt) {
+  lua_State *L = r->L;
+  int n = (int)rebuilt->table.length;
+  luaL_checkstack(L, n + 8, "too many arguments");
+  for (int i = 0; i < n; i++)
+    tpi_push_value(r, &rebuilt->table.array[i]);
+  lua_call(L, n - 1, 1);
+  tpi_remember(r, rebuilt);
+}
+
+void tpi_push_other (tpi_Receiver *r, const tp_Value *value) {
+  const tpi_Table *table = tpi_tableof(value);
+  if (table == NULL) {
+    lua_pushglobaltable(r->L);
+    return;
+  }
+  luaL_checkstack(r->L, 8, "values nest too deep");
+  if (tpi_push_known(r, table))
+    return;
+  if (table->shape == TPI_OWN)
+    push_own(r, table);
+  else
+    push_rebuilt(r, table);
+}

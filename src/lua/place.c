@@ -1,0 +1,144 @@
+#include "lua/place.h"
+
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+/* ---------------------------------------------------------------- */
+/* Memory                                                            */
+/* ---------------------------------------------------------------- */
+
+/* Without a block, `old` says what the new one is for. */
+static void *allocate (void *ud, void *block, size_t old, size_t size) {
+  tpi_Place *place = ud;
+  size_t before = block != NULL ? old : 0;
+  void *p;
+  if (size == 0) {
+    tpi_free(block);
+    place->used -= before;
+    return NULL;
+  }
+  if (size > before && place->limit > 0 &&
+      place->used - before + size > place->limit)
+    return NULL;
+  p = tpi_realloc(block, size);
+  if (p != NULL)
+    place->used += size - before;
+  return p;
+}
+
+/* ---------------------------------------------------------------- */
+/* Warnings                                                          */
+/* ---------------------------------------------------------------- */
+
+/* As those of lua5.4: off until warn "@on"; pieces of one make one line. */
+static void warn (void *ud, const char *text, int more) {
+  tpi_Place *place = ud;
+  if (!place->warning && !more && *text == '@') {
+    place->warns = strcmp(text, "@on") == 0 ||
+                   (place->warns && strcmp(text, "@off") != 0);
+    return;
+  }
+  if (place->warns) {
+    fprintf(stderr, "%s%s%s", place->warning ? "" : "Lua warning: ", text,
+            more ? "" : "\n");
+  }
+  place->warning = more;
+}
+
+/* ---------------------------------------------------------------- */
+/* Making                                                            */
+/* ---------------------------------------------------------------- */
+
+int luaopen_tidepool_core (lua_State *L);
+
+static int handler (lua_State *L) {
+  const char *text = luaL_tolstring(L, 1, NULL);
+  luaL_traceback(L, L, text, 1);
+  return 1;
+}
+
+/* place -> */
+static int set_up (lua_State *L) {
+  tpi_Place *place = lua_touserdata(L, 1);
+  luaL_openlibs(L);
+#ifdef LUA_GCGEN /* as lua5.4 itself does */
+  lua_gc(L, LUA_GCGEN, 0, 0);
+#endif
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, luaopen_tidepool_core);
+  lua_setfield(L, -2, "tidepool.core");
+  tpi_state_in_place(L, place);
+  luaL_requiref(L, "tidepool.core", luaopen_tidepool_core, 0);
+  place->S = tpi_state_find(L);
+  lua_settop(L, 0);
+  tpi_open_coroutines(L);
+  tpi_open_worklib(L);
+  if (place->worker->pool->kit != NULL)
+    tpi_kit_unpack(L, place->worker->pool->kit);
+  return 0;
+}
+
+static void close (void *p) {
+  tpi_Place *place = p;
+  if (place->L != NULL)
+    lua_close(place->L);
+  tpi_fibers_free(place);
+  tpi_pulse_give_back(place->pulse);
+  tpi_free(place->broken);
+  tpi_free(place);
+}
+
+static lua_State *new_lua (tpi_Place *place) {
+#if LUA_VERSION_NUM >= 505
+  return lua_newstate(allocate, place, luaL_makeseed(NULL));
+#else
+  return lua_newstate(allocate, place);
+#endif
+}
+
+/* A failure is kept: it is that of all tasks here. */
+static int open (tpi_Place *place) {
+  lua_State *L = place->L = new_lua(place);
+  const char *why;
+  if (L == NULL)
+    return TP_NOMEM;
+  *(tpi_Place **)lua_getextraspace(L) = place;
+  lua_setwarnf(L, warn, place);
+  lua_pushcfunction(L, handler);
+  lua_pushcfunction(L, set_up);
+  lua_pushlightuserdata(L, place);
+  if (lua_pcall(L, 1, 0, 1) != LUA_OK) {
+    why = lua_tostring(L, -1);
+    if (why == NULL)
+      why = "the Lua state of its worker could not be made";
+    place->broken = tpi_copy(why, strlen(why));
+    if (place->broken == NULL)
+      return TP_NOMEM;
+  }
+  lua_settop(L, 0);
+  return TP_OK;
+}
+
+tpi_Place *tpi_place_of (tpi_Worker *worker) {
+  const tpi_Kit *kit = worker->pool->kit;
+  tpi_Place *place = worker->keeps;
+  if (place != NULL)
+    return place;
+  place = tpi_calloc(sizeof *place);
+  if (place == NULL)
+    return NULL;
+  place->worker = worker;
+  place->limit = kit != NULL ? kit->limit : 0;
+  place->pulse = tpi_pulse_take(tpi_fiber_hook);
+  if (place->pulse == NULL || open(place) != TP_OK) {
+    close(place);
+    return NULL;
+  }
+  worker->keeps = place;
+  worker->fini = close;
+  return place;
+}

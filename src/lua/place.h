@@ -1,0 +1,168 @@
+/*
+** place.h: a worker's own Lua state, and the Lua tasks in it.
+**
+** The worker's thread, but for what says otherwise. The Place is made by the
+** worker's first Lua task and closed when the worker leaves. Each task runs
+** as a coroutine, the base of its Fiber; fibers are recycled.
+**
+** A worker owns coroutine.resume, wrap and close (coroutine.c), so that an
+** await in a coroutine of the task's own yields through it: `yields` says
+** that a yield is of that sort, or that the task is to be closed, and whoever
+** resumed the coroutine that yielded so yields as well, down to the base.
+** `current` of the pulse is the innermost coroutine that we know to run;
+** when another one runs (C code has resumed it), or one of those below it
+** cannot yield (`rigid`), awaiting blocks instead.
+*/
+#ifndef TPI_PLACE_H
+#define TPI_PLACE_H
+
+#include "core/parked.h"
+#include "lua/binding.h"
+#include "lua/code.h"
+#include "lua/pulse.h"
+
+typedef struct tpi_Place tpi_Place;
+typedef struct tpi_Fiber tpi_Fiber;
+
+/* A task that runs a Lua function. */
+typedef struct tpi_LuaTask {
+  tpi_Task task;                /* its code, if it has one, is retained */
+  _Atomic(tpi_Pulse *) runner;  /* of who runs it; stays when it is parked */
+  tpi_Fiber *fiber;             /* the worker's; while it is parked */
+  int plain;                    /* the function is not among its arguments */
+  char *origin;                 /* owned: a traceback, or NULL */
+} tpi_LuaTask;
+
+/* Why a coroutine has yielded to us. */
+enum { TPI_NOT, TPI_AWAITING, TPI_CLOSING };
+
+struct tpi_Fiber {
+  tpi_Parked parked;
+  tpi_Admission admission; /* at the door of a pool */
+  tpi_Fiber *next;         /* of the free ones */
+  tpi_Place *place;
+  tpi_LuaTask *task;
+  tpi_Future *alarm;       /* of an await with a timeout, or NULL */
+  lua_State *base;
+  lua_State *current;      /* where it goes on */
+  int reference;           /* of the base, in the registry */
+  int started;
+  int door;                /* it waits at one */
+  int outcome;             /* what waiting came to */
+  int sends;               /* what it raises is about values crossing */
+  int failed;              /* it has raised */
+  int rigid;               /* a coroutine below `current` cannot yield */
+  uint64_t told;           /* when it was first interrupted, or 0 */
+  uint64_t closing;        /* when it, or a handler of it, was given up; or 0 */
+  lua_State *given_up;     /* which coroutine is being closed then */
+};
+
+struct tpi_Place {
+  lua_State *L;
+  tpi_State *S;
+  tpi_Worker *worker;
+  tpi_Pulse *pulse;
+  tpi_Fiber *fiber; /* the one that runs, innermost on the C stack */
+  tpi_Fiber *free;
+  unsigned free_count;
+  int yields;
+  int warns, warning; /* warnings are on; one has begun */
+  char *broken;       /* why it could not be made, or NULL */
+  size_t used, limit;
+  char ring[256];     /* the text of an error about to be raised */
+};
+
+/* What a pool gives the places of its workers. */
+typedef struct tpi_Kit {
+  tpi_List values; /* {path =, cpath =, preload =, init =} */
+  size_t limit;    /* bytes of a Lua state; 0 for none */
+  int origins;     /* tasks note where they were made */
+} tpi_Kit;
+
+#pragma GCC visibility push(hidden)
+
+extern const tpi_TaskClass tpi_lua_task;
+
+/* --- place.c --- */
+
+/* The place of a worker, made if need be; NULL when out of memory. */
+tpi_Place *tpi_place_of (tpi_Worker *worker);
+/* Of a Lua state that is a worker's: the lowest bit is coroutine.c's. */
+static inline tpi_Place *tpi_place_at (lua_State *L) {
+  return (tpi_Place *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)1);
+}
+
+/* Marks a coroutine that yielded to wait: nobody else may resume it. */
+static inline void tpi_set_waiting (lua_State *co, int waiting) {
+  uintptr_t *space = (uintptr_t *)lua_getextraspace(co);
+  *space = (*space & ~(uintptr_t)1) | (uintptr_t)waiting;
+}
+
+/* Its host, retained once more. */
+static inline tpi_Host *tpi_place_host (const tpi_Place *place) {
+  tpi_host_retain(place->worker->host);
+  return place->worker->host;
+}
+static inline tp_Manager *tpi_place_pool (const tpi_Place *place) {
+  return place->worker->pool;
+}
+
+/* --- kit.c --- */
+
+/* A kit from the Lua state, with what stands at `init` (0 for nothing). */
+tpi_Kit *tpi_kit_new (lua_State *L, tpi_State *S, int init);
+void tpi_kit_free (void *kit);
+/* place: what stands in it into the new Lua state. May raise. */
+void tpi_kit_unpack (lua_State *L, const tpi_Kit *kit);
+
+/* --- fiber.c --- */
+
+/* The current coroutine can give the worker away. */
+int tpi_fiber_yields (lua_State *L, const tpi_Place *place);
+/* Waits for a future: TP_OK, TP_TIMEOUT. If it can it yields, and does not
+   return: then `k` is called, and has to call tpi_fiber_back. */
+int tpi_fiber_await (lua_State *L, tpi_Place *place, tpi_Future *future,
+                     double seconds, lua_KContext context, lua_KFunction k);
+int tpi_fiber_back (lua_State *L, tpi_Place *place);
+/* Submits; as above. */
+int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
+                      lua_KContext context, lua_KFunction k);
+void tpi_fibers_free (tpi_Place *place);
+
+/* --- interrupt.c --- */
+
+/* Raises if the running task was cancelled, or its time is over. */
+void tpi_fiber_check (lua_State *L, tpi_Place *place);
+/* From here on that coroutine runs, or goes on running. */
+void tpi_fiber_enter (tpi_Place *place, lua_State *L);
+/* Runs the to-be-closed variables of a coroutine; its status. */
+int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from);
+/* The same for one of a task that goes on though it is over: each of its
+   handlers has some time. */
+int tpi_fiber_give_up (tpi_Place *place, lua_State *co, lua_State *from);
+void tpi_fiber_hook (lua_State *L, lua_Debug *ar);
+
+/* --- failure.c --- */
+
+/* The message handler of tasks: value -> Error. */
+int tpi_failure_handler (lua_State *L);
+/* In the task: error -> ; into its future. */
+void tpi_failure_send (lua_State *L, int status);
+/* A task ended with that status, its error on top of the base, or is to be
+   closed (LUA_OK): closes the base. TPI_RAISED or TPI_NOROOM. */
+tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber, int status);
+/* Settles a task of a place that could not be made. */
+void tpi_failure_broken (const tpi_Place *place, tpi_LuaTask *task);
+
+/* --- coroutine.c, worklib.c, current.c --- */
+
+void tpi_open_coroutines (lua_State *L);
+/* print, io.write, os.exit, os.setlocale */
+void tpi_open_worklib (lua_State *L);
+int tpi_l_current (lua_State *L);
+void tpi_open_task (lua_State *L);
+int tpi_l_task (lua_State *L);
+int tpi_l_invoke (lua_State *L);
+
+#pragma GCC visibility pop
+#endif
