@@ -11,7 +11,7 @@ BUILD ?= build
 # Sanitizers for a build of its own: address, undefined, thread.
 SANITIZE ?=
 STRESS_SECONDS ?= 10
-# The folder that `make demo` reads; empty for the example's own choice.
+# The folder that the demos read; empty for their own choice.
 DIR ?=
 
 LUA ?= $(call once,LUA,scripts/find-lua.sh program)
@@ -21,6 +21,8 @@ LUA_VERSION ?= $(call once,LUA_VERSION,LUA_INCDIR='$(LUA_INCDIR)' \
 	scripts/find-lua.sh version)
 CRYPTO_LIBS ?= $(call once,CRYPTO_LIBS,pkg-config --cflags --libs libcrypto \
 	2>/dev/null || echo -lcrypto)
+ZLIB_LIBS ?= $(call once,ZLIB_LIBS,pkg-config --cflags --libs zlib \
+	2>/dev/null || echo -lz)
 BUSTED ?= busted
 LUACHECK ?= luacheck
 CLANG_FORMAT ?= clang-format
@@ -114,9 +116,11 @@ tests: all $(EXAMPLES) $(CORE_TESTS) $(TEST_MODULES) $(EXIT_TESTS) $(STRESS) \
 	$(RUNNER) ## build every test program, run none
 benches: all $(TEST_MODULES) $(BENCHES)
 
-.PHONY: demo
+.PHONY: demo demo-words
 demo: all examples ## checksums of a folder, as an example: DIR=/etc
 	@$(RUN) $(LUA) examples/checksum.lua $(if $(DIR),'$(DIR)')
+demo-words: all examples ## the words of a folder of texts: DIR=~/notes
+	@$(RUN) $(LUA) examples/wordcount.lua $(if $(DIR),'$(DIR)')
 
 .PHONY: bench
 bench: benches ## measure, beside lua-luv and plain C
@@ -253,6 +257,7 @@ $1: $(call objects,$2)
 	$$(Q)$$(LINK) $$(SHARED) $$^ -o $$@ $3
 endef
 digest_LIBS = $(CRYPTO_LIBS)
+gunzip_LIBS = $(ZLIB_LIBS)
 $(foreach m,$(EXAMPLES),$(eval $(call module,$m,\
 	$(wildcard examples/$(basename $(notdir $m))/*.c),\
 	$$($(basename $(notdir $m))_LIBS))))

@@ -14,19 +14,19 @@ after Ctrl-C.
 
 -- What is installed comes first; else the tree this script stands in.
 local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/.."
-package.path = ("%s;%s/lua/?.lua;%s/lua/?/init.lua"):format(
-  package.path, root, root)
+package.path = ("%s;%s/lua/?.lua;%s/lua/?/init.lua;%s/examples/?.lua"):format(
+  package.path, root, root, root)
 package.cpath = ("%s;%s/build/?.so;%s/build/examples/?.so"):format(
   package.cpath, root, root)
 
 local tidepool = require "tidepool"
 local digest = require "digest" -- registers the functions called below
+local terminal = require "terminal"
 
 local SAMPLE = 512 * 1024 * 1024 -- bytes at most in a measured pass
 local TURNS = 3                  -- measured passes for each pool, at least
 local ENOUGH = 0.2               -- seconds to measure for, at least
 local PATIENCE = 5               -- seconds after which no turn is begun
-local REDRAW = 0.1               -- seconds between two looks of the bar
 
 local function say (...)
   io.stderr:write("checksum: ", string.format(...), "\n")
@@ -34,43 +34,6 @@ end
 
 local function megabytes (bytes)
   return bytes / 1e6
-end
-
-----------------------------------------------------------------------
--- What the shell knows and Lua does not
-----------------------------------------------------------------------
-
-local function quote (word)
-  return "'" .. word:gsub("'", [['\'']]) .. "'"
-end
-
-local function cores ()
-  local pipe <close> = assert(io.popen(
-    "nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null"))
-  local n = tonumber(pipe:read "l")
-  return n and math.max(1, math.min(n // 1 | 0, 1024)) or 4
-end
-
-local function is_terminal (descriptor)
-  return os.execute("[ -t " .. descriptor .. " ]") == true
-end
-
--- The regular files below a folder, sorted; and whether find saw them all.
--- -H follows dir itself where that is a symbolic link, and no other.
-local function list (dir)
-  if dir:find "^[-(!)]" then
-    dir = "./" .. dir -- not an option or an operator of find
-  end
-  local pipe = assert(io.popen("find -H " .. quote(dir)
-    .. " -type f -print0"))
-  local names = pipe:read "a" or ""
-  local complete = pipe:close() == true
-  local paths = {}
-  for path in names:gmatch "[^\0]+" do
-    paths[#paths + 1] = path
-  end
-  table.sort(paths)
-  return paths, complete
 end
 
 ----------------------------------------------------------------------
@@ -88,35 +51,6 @@ end
 local function write_line (hash, path)
   local escaped, n = path:gsub("[\\\n\r]", escapes)
   must(io.stdout:write(n > 0 and "\\" or "", hash, "  ", escaped, "\n"))
-end
-
-local WIDTH = 30
-
--- A bar on standard error, drawn again every REDRAW seconds; and at once
--- where it had to be cleared for something else on the same terminal.
-local function new_bar (total)
-  local bar = { shown = false, last = 0 }
-
-  function bar:draw (files, bytes, fraction)
-    local time = digest.now()
-    if self.shown and time - self.last < REDRAW then return end
-    local part = (files + (fraction or 0)) / total
-    local full = math.floor(part * WIDTH)
-    io.stderr:write(("\r[%s%s] %3d%% %d/%d files, %.1f MB\27[K"):format(
-      ("#"):rep(full), ("."):rep(WIDTH - full), math.floor(part * 100),
-      files, total, megabytes(bytes)))
-    self.shown, self.last = true, time
-  end
-
-  function bar:clear ()
-    if self.shown then
-      io.stderr:write "\r\27[K"
-      self.shown = false
-    end
-  end
-
-  -- Cleared however the block that shows the bar is left.
-  return setmetatable(bar, { __close = bar.clear })
 end
 
 ----------------------------------------------------------------------
@@ -145,7 +79,7 @@ local function hash_all (pool, paths, done, waiting)
     end
   end
   while first <= #paths do
-    while waiting and not futures[first]:wait(REDRAW) do
+    while waiting and not futures[first]:wait(terminal.redraw) do
       waiting(futures[first])
     end
     take()
@@ -156,8 +90,9 @@ end
 -- the sum of these, and how many files could not be read.
 local function print_hashes (pool, paths)
   local result = { paths = {}, sizes = {}, bytes = 0, unreadable = 0 }
-  local bar <close> = is_terminal(2) and new_bar(#paths) or nil
-  local shared = bar and is_terminal(1)
+  local bar <close> = terminal.is_terminal(2)
+    and terminal.new_bar(#paths, digest.now) or nil
+  local shared = bar and terminal.is_terminal(1)
 
   local function draw (fraction)
     bar:draw(#result.paths + result.unreadable, result.bytes, fraction)
@@ -252,8 +187,8 @@ end
 
 -- Answers whether everything could be read.
 local function main (dir)
-  local paths, complete = list(dir)
-  local workers = cores()
+  local paths, complete = terminal.list(dir)
+  local workers = terminal.cores()
   local pool <close> = tidepool.AsyncManager.new { workers = workers }
   local start = digest.now()
   local result = print_hashes(pool, paths)

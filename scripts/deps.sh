@@ -19,6 +19,7 @@ build  command:pkg-config      pkg-config      pkgconf-pkg-config   pkgconf     
 build  lua-program             lua5.4          lua                  lua5.4              lua54             lua@5.4         -
 build  lua-headers             liblua5.4-dev   lua-devel            lua5.4-dev          lua54             lua@5.4         -
 build  library:openssl/evp.h   libssl-dev      openssl-devel        openssl-dev         openssl           openssl@3       -
+build  library:zlib.h          zlib1g-dev      zlib-devel           zlib-dev            zlib              zlib            -
 test   library:cmocka.h        libcmocka-dev   libcmocka-devel      cmocka-dev          cmocka            cmocka          -
 test   busted                  lua-busted      -                    lua5.4-busted       lua54-busted+busted -             busted
 test   command:luacheck        lua-check       -                    -                   luacheck          luacheck        luacheck
@@ -69,6 +70,7 @@ library () {
     -include stdint.h -include setjmp.h - >/dev/null 2>&1 && return 0
   case $1 in # where a package keeps its headers to itself
     openssl/*) pkg-config --exists libcrypto 2>/dev/null ;;
+    zlib.h) pkg-config --exists zlib 2>/dev/null ;;
     *) return 1 ;;
   esac
 }
