@@ -97,6 +97,77 @@ run("luv, the same, unread in the worker", "luvblind", "records", RECORDS,
   threads(1))
 run("Lua alone, the list built once", "bare", "records", RECORDS)
 
+-- Lua functions; luv has no others.
+run = group {
+  name = "lua flood",
+  title = "100,000 hoisted Lua functions submitted, then all awaited",
+  figure = "rate", scale = 1e-6, unit = "M tasks/s", higher = true,
+}
+for _, n in ipairs { 1, 4 } do
+  local w = ("workers=%d "):format(n)
+  run("tidepool, " .. workers(n), "hoisted", "tasks", w .. LARGE .. " "
+    .. FLOOD)
+  run("tidepool, " .. workers(n) .. ", a literal in the loop", "literal",
+    "tasks", w .. LARGE .. " " .. FLOOD)
+  run("tidepool, " .. workers(n) .. ", with an upvalue", "upvalue", "tasks",
+    w .. LARGE .. " " .. FLOOD)
+  run("tidepool, " .. workers(n) .. ", origin = true", "origin", "tasks",
+    w .. LARGE .. " " .. FLOOD)
+  run("luv, " .. workers(n), "luv", "flood", FLOOD, threads(n))
+end
+
+run = group {
+  name = "lua roundtrip",
+  title = "One trivial Lua function at a time",
+  figure = "us", scale = 1, unit = "us",
+}
+for _, n in ipairs { 1, 4 } do
+  local w = ("workers=%d "):format(n)
+  run("tidepool, " .. workers(n), "roundtrip", "tasks",
+    w .. "tasks=50000 passes=5")
+  run("luv, " .. workers(n), "luv", "roundtrip", "tasks=5000 passes=5",
+    threads(n))
+end
+
+run = group {
+  name = "lua fib",
+  title = "64 times fib(25) in Lua",
+  figure = "ms", scale = 1, unit = "ms",
+}
+for _, n in ipairs { 1, 2, 4 } do
+  local w = ("workers=%d tasks=64 passes=5"):format(n)
+  run("tidepool, " .. workers(n), "fib", "tasks", w)
+  run("processes, " .. n, "processes", "tasks", w)
+end
+
+run = group {
+  name = "lua echo",
+  title = "A string of 1 MiB to a Lua function and back",
+  figure = "rate", scale = 1, unit = "GB/s", higher = true,
+}
+run("tidepool", "echo", "tasks", "workers=1 tasks=500 passes=5")
+run("luv", "luv", "echo", "tasks=500 passes=5", threads(1))
+
+run = group {
+  name = "lua records",
+  title = "1,000 records to a Lua function and back",
+  figure = "rate", scale = 1e-6, unit = "M records/s", higher = true,
+}
+run("tidepool", "records", "tasks", "workers=1 " .. RECORDS)
+run("luv, serializer for any table", "luvany", "records", RECORDS,
+  threads(1))
+run("luv, serializer for these records", "luv", "records", RECORDS,
+  threads(1))
+
+run = group {
+  name = "lua memory",
+  title = "Memory of Lua tasks",
+  figure = "bytes", scale = 1, unit = "bytes",
+}
+run("a worker's Lua state", "state", "tasks", "workers=64 queue=1000")
+run("a suspended task", "suspended", "tasks",
+  "workers=1 queue=131072 tasks=50000")
+
 run = group {
   name = "memory",
   title = "Memory of a queued call, its Lua side included",

@@ -97,6 +97,70 @@ for _, kind in ipairs { "any table", "these records" } do
   }
 end
 target {
+  text = "Lua flood, 1 worker, M tasks/s",
+  at_least = 0.6,
+  value = function(get)
+    return get("lua flood", "tidepool, 1 worker")
+  end,
+}
+target {
+  text = "Lua flood, 4 workers over 1",
+  at_least = 0.9,
+  value = function(get)
+    return ratio(get("lua flood", "tidepool, 4 workers"),
+      get("lua flood", "tidepool, 1 worker"))
+  end,
+}
+target {
+  text = "Lua round trip, 4 workers, luv over tidepool",
+  at_least = 8,
+  value = function(get)
+    return ratio(get("lua roundtrip", "luv, 4 workers"),
+      get("lua roundtrip", "tidepool, 4 workers"))
+  end,
+}
+for n, who in pairs { "1 worker", "2 workers", [4] = "4 workers" } do
+  target {
+    text = "fib(25), " .. who .. ", processes over tidepool",
+    at_least = 0.95,
+    value = function(get)
+      return ratio(get("lua fib", "processes, " .. n),
+        get("lua fib", "tidepool, " .. who))
+    end,
+  }
+end
+target {
+  text = "1 MiB string to Lua, tidepool over luv",
+  at_least = 1,
+  value = function(get)
+    return ratio(get("lua echo", "tidepool"), get("lua echo", "luv"))
+  end,
+}
+for _, kind in ipairs { "any table", "these records" } do
+  target {
+    text = "1,000 records to Lua over luv, serializer for " .. kind,
+    at_least = 3,
+    value = function(get)
+      return ratio(get("lua records", "tidepool"),
+        get("lua records", "luv, serializer for " .. kind))
+    end,
+  }
+end
+target {
+  text = "a worker's Lua state, bytes",
+  at_most = 60 * 1024,
+  value = function(get)
+    return get("lua memory", "a worker's Lua state")
+  end,
+}
+target {
+  text = "a suspended Lua task, bytes",
+  at_most = 2048,
+  value = function(get)
+    return get("lua memory", "a suspended task")
+  end,
+}
+target {
   text = "queued call, bytes",
   at_most = 320,
   value = function(get)
