@@ -53,7 +53,7 @@ static int progress (lua_State *L) {
   return 0;
 }
 
-static int index (lua_State *L) {
+static int get_field (lua_State *L) {
   tpi_Future *future = self(L);
   const char *key = luaL_checkstring(L, 2);
   if (strcmp(key, "id") == 0)
@@ -86,7 +86,7 @@ static int collect (lua_State *L) {
 }
 
 void tpi_open_task (lua_State *L) {
-  static const luaL_Reg methods[] = {{"__index", index},
+  static const luaL_Reg methods[] = {{"__index", get_field},
                                      {"__tostring", to_string},
                                      {"__gc", collect},
                                      {NULL, NULL}};
