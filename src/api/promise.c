@@ -5,13 +5,8 @@
 #include "core/memory.h"
 #include "core/thread.h"
 
-static void free_shell (tpi_Block *shell, tpi_List *list) {
-  (void)list;
-  tpi_free(tpi_future_of(shell));
-}
-
 static void destroy (tpi_Future *future, tpi_List *heir) {
-  tpi_future_fini(future, heir, free_shell);
+  tpi_future_fini(future, heir, tpi_future_free);
 }
 
 /* Who was to resolve it stayed with the parent. */

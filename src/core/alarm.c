@@ -7,14 +7,9 @@ typedef struct Alarm {
   tpi_Timer *timer;
 } Alarm;
 
-static void free_shell (tpi_Block *shell, tpi_List *list) {
-  (void)list;
-  tpi_free(tpi_future_of(shell));
-}
-
 static void destroy (tpi_Future *future, tpi_List *heir) {
   tpi_timer_free(((Alarm *)(void *)future)->timer);
-  tpi_future_fini(future, heir, free_shell);
+  tpi_future_fini(future, heir, tpi_future_free);
 }
 
 static const tpi_Class class = {NULL, NULL, NULL, NULL, destroy, 0};

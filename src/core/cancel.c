@@ -7,50 +7,41 @@ static int at_home (const tpi_Task *task, const tpi_Host *home) {
   return home == NULL || task->future.home == home;
 }
 
-/* Takes the queued tasks of a home out of the queue, chained by item.prev. */
+/* Takes a task that waits out of wherever it does, and puts it in front of
+   those taken before, chained by item.prev. */
+static tpi_Task *steal_locked (tp_Manager *pool, tpi_Task *task,
+                               tpi_Task *stolen) {
+  if (task->place == TPI_HELD)
+    tpi_ring_remove(&task->item);
+  else
+    tpi_queue_remove(&pool->queue, &task->item, (tp_Priority)task->priority);
+  task->place = TPI_TAKEN;
+  task->item.prev = stolen != NULL ? &stolen->item : NULL;
+  pool->stolen++;
+  return task;
+}
+
+/* Those of a home, out of a ring. What is just being filled in stays. */
+static tpi_Task *steal_ring_locked (tp_Manager *pool, const tpi_Item *ring,
+                                    const tpi_Host *home, tpi_Task *stolen) {
+  tpi_Item *item = ring->next;
+  while (item != ring) {
+    tpi_Item *next = item->next;
+    tpi_Task *task = tpi_task_at(item);
+    if (task->place != TPI_FILLING && at_home(task, home))
+      stolen = steal_locked(pool, task, stolen);
+    item = next;
+  }
+  return stolen;
+}
+
 static tpi_Task *steal (tp_Manager *pool, const tpi_Host *home) {
   tpi_Effects effects = {NULL, NULL, NULL};
   tpi_Task *stolen = NULL;
   tpi_lock(&pool->lock);
-  for (int p = 0; p < TPI_PRIORITIES; p++) {
-    tpi_Item *item = pool->queue.ends[p].next;
-    while (item != &pool->queue.ends[p]) {
-      tpi_Item *next = item->next;
-      tpi_Task *task = (tpi_Task *)(void *)((char *)item -
-                                            offsetof(tpi_Task, item));
-      if (at_home(task, home)) {
-        tpi_queue_remove(&pool->queue, item, (tp_Priority)p);
-        task->place = TPI_TAKEN;
-        item->prev = stolen != NULL ? &stolen->item : NULL;
-        stolen = task;
-        pool->stolen++;
-      }
-      item = next;
-    }
-  }
-  tpi_pool_unlock(pool, &effects);
-  return stolen;
-}
-
-/* The same with those that follow others. */
-static tpi_Task *steal_held (tp_Manager *pool, const tpi_Host *home,
-                             tpi_Task *stolen) {
-  tpi_Effects effects = {NULL, NULL, NULL};
-  tpi_Item *item;
-  tpi_lock(&pool->lock);
-  item = pool->held.next;
-  while (item != &pool->held) {
-    tpi_Item *next = item->next;
-    tpi_Task *task = tpi_task_at(item);
-    if (task->place == TPI_HELD && at_home(task, home)) {
-      tpi_ring_remove(item);
-      task->place = TPI_TAKEN;
-      item->prev = stolen != NULL ? &stolen->item : NULL;
-      stolen = task;
-      pool->stolen++;
-    }
-    item = next;
-  }
+  for (int p = 0; p < TPI_PRIORITIES; p++)
+    stolen = steal_ring_locked(pool, &pool->queue.ends[p], home, stolen);
+  stolen = steal_ring_locked(pool, &pool->held, home, stolen);
   tpi_pool_unlock(pool, &effects);
   return stolen;
 }
@@ -113,14 +104,11 @@ static tpi_Task *running (tp_Manager *pool, const tpi_Host *home) {
 
 void tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
                       const char *reason) {
-  tpi_Task *task = steal_held(pool, home, steal(pool, home));
+  tpi_Task *task = steal(pool, home);
   unsigned stolen = 0;
   while (task != NULL) {
     tpi_Item *item = task->item.prev;
-    tpi_Task *next = item == NULL
-                         ? NULL
-                         : (tpi_Task *)(void *)((char *)item -
-                                                offsetof(tpi_Task, item));
+    tpi_Task *next = item == NULL ? NULL : tpi_task_at(item);
     task->item.prev = NULL;
     tpi_future_cancel(&task->future, reason);
     tpi_future_release(&task->future);

@@ -16,7 +16,21 @@ int tpi_follow_new (tpi_Task *task, unsigned count) {
   return TP_OK;
 }
 
-int tpi_follow_fill (tpi_List *list, const tpi_Future *future, int last) {
+/* ---------------------------------------------------------------- */
+/* Filling                                                           */
+/* ---------------------------------------------------------------- */
+
+static tpi_Input *input_at (tpi_Follow *f, uint32_t at) {
+  for (unsigned i = 0; i < f->count; i++) {
+    if (f->inputs[i].at == at)
+      return &f->inputs[i];
+  }
+  return NULL;
+}
+
+/* What a completed future fills a hole with: its first result, or all of them
+   for the last argument. */
+static int fill_hole (tpi_List *list, const tpi_Future *future, int last) {
   const tpi_List *from = &future->results;
   uint32_t n = last ? from->count : 1;
   int rc = TP_OK;
@@ -28,18 +42,6 @@ int tpi_follow_fill (tpi_List *list, const tpi_Future *future, int last) {
       rc = tpi_list_push(list, value);
   }
   return rc;
-}
-
-/* ---------------------------------------------------------------- */
-/* Filling                                                           */
-/* ---------------------------------------------------------------- */
-
-static tpi_Input *input_at (tpi_Follow *f, uint32_t at) {
-  for (unsigned i = 0; i < f->count; i++) {
-    if (f->inputs[i].at == at)
-      return &f->inputs[i];
-  }
-  return NULL;
 }
 
 /* The arguments anew, with the old ones' memory behind them. */
@@ -54,7 +56,7 @@ static int fill (tpi_Follow *f, char **why) {
   for (uint32_t i = 0; rc == TP_OK && i < task->nargs; i++) {
     const tpi_Input *input = input_at(f, i);
     rc = input != NULL
-             ? tpi_follow_fill(&list, input->future, i + 1 == task->nargs)
+             ? fill_hole(&list, input->future, i + 1 == task->nargs)
              : tpi_list_push(&list, task->args[i]);
   }
   if (rc == TP_OK && class->refuse != NULL)

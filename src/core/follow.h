@@ -36,9 +36,6 @@ struct tpi_Follow {
 int tpi_follow_new (tpi_Task *task, unsigned count);
 /* One more: argument `at` is a hole for that future, which it retains. */
 void tpi_follow_add (tpi_Task *task, tpi_Future *future, uint32_t at);
-/* Appends what a completed future fills a hole with: its first result, or
-   all of them for the last argument. TP_OK or TP_NOMEM. */
-int tpi_follow_fill (tpi_List *list, const tpi_Future *future, int last);
 
 /* For the pool: the task has entered. The caller retains it. */
 void tpi_follow_start (tpi_Task *task);

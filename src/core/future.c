@@ -53,6 +53,11 @@ void tpi_future_fini (tpi_Future *f, tpi_List *heir,
   tpi_host_release(f->home);
 }
 
+void tpi_future_free (tpi_Block *shell, tpi_List *list) {
+  (void)list;
+  tpi_free(tpi_future_of(shell));
+}
+
 void tpi_future_retain (tpi_Future *f) { tpi_ref(&f->refs); }
 
 /*
@@ -211,20 +216,25 @@ int tpi_future_end (tpi_Future *f, tpi_Phase state, tpi_Kind kind,
   return word & TPI_STATE;
 }
 
+int tpi_future_end_copy (tpi_Future *f, tpi_Phase state, tpi_Kind kind,
+                         const char *reason, const char *spare) {
+  char *copy = tpi_copy(reason, strlen(reason));
+  int literal = copy == NULL, was;
+  if (literal)
+    copy = (char *)(uintptr_t)spare;
+  was = tpi_future_end(f, state, kind, copy, literal);
+  if (was < 0 && !literal)
+    tpi_free(copy);
+  return was;
+}
+
 int tpi_future_cancel (tpi_Future *f, const char *reason) {
-  char *copy = NULL;
-  int literal = 0;
   if (tpi_future_settled(f))
     return 0;
-  if (reason != NULL && (copy = tpi_copy(reason, strlen(reason))) == NULL) {
-    copy = (char *)(uintptr_t) "(no memory to keep the reason)";
-    literal = 1;
-  }
-  if (tpi_future_end(f, TPI_CANCELLED, TPI_KIND_CANCELLED, copy, literal) >= 0)
-    return 1;
-  if (!literal)
-    tpi_free(copy);
-  return 0;
+  if (reason == NULL)
+    return tpi_future_end(f, TPI_CANCELLED, TPI_KIND_CANCELLED, NULL, 0) >= 0;
+  return tpi_future_end_copy(f, TPI_CANCELLED, TPI_KIND_CANCELLED, reason,
+                             "(no memory to keep the reason)") >= 0;
 }
 
 /* ---------------------------------------------------------------- */

@@ -112,6 +112,8 @@ void tpi_future_init (tpi_Future *future, const tpi_Class *class,
    these, itself, which it bequeaths. */
 void tpi_future_fini (tpi_Future *future, tpi_List *heir,
                       void (*release) (tpi_Block *shell, tpi_List *));
+/* The release for one that stands first in a block of tpi_alloc. */
+void tpi_future_free (tpi_Block *shell, tpi_List *list);
 void tpi_future_retain (tpi_Future *future);
 void tpi_future_release (tpi_Future *future);
 /* The same on behalf of a list that is being freed. */
@@ -131,6 +133,10 @@ int tpi_future_fail (tpi_Future *future);
 */
 int tpi_future_end (tpi_Future *future, tpi_Phase state, tpi_Kind kind,
                     char *reason, int literal);
+/* The same with a copy of the reason; `spare`, a literal, if there is no
+   memory for one. */
+int tpi_future_end_copy (tpi_Future *future, tpi_Phase state, tpi_Kind kind,
+                         const char *reason, const char *spare);
 /* Cancels, with a copy of the reason (or NULL). */
 int tpi_future_cancel (tpi_Future *future, const char *reason);
 

@@ -15,7 +15,7 @@ static void tell_tie (tpi_Waiter *w) {
   tell(((tpi_Tie *)(void *)((char *)w - offsetof(tpi_Tie, waiter)))->parked);
 }
 
-void tpi_parked_tell_door (tpi_Waiter *w) {
+static void tell_door (tpi_Waiter *w) {
   tell((tpi_Parked *)(void *)((char *)w - offsetof(tpi_Parked, door)));
 }
 
@@ -23,21 +23,17 @@ void tpi_parked_init (tpi_Parked *p, tpi_Task *task, tpi_Worker *worker) {
   memset(p, 0, sizeof *p);
   p->task = task;
   p->worker = worker;
-  p->door.tell = tpi_parked_tell_door;
+  p->door.tell = tell_door;
   tpi_poke(&p->told, 0);
-}
-
-static void tie (tpi_Parked *p, tpi_Future *future) {
-  tpi_Tie *t = &p->ties[p->nties++];
-  t->waiter.tell = tell_tie;
-  t->parked = p;
-  t->future = future;
 }
 
 /* Joined only when all are known: the first may tell at once. */
 void tpi_parked_tie (tpi_Parked *p, tpi_Future *future) {
+  tpi_Tie *t = &p->ties[p->nties++];
   tpi_future_retain(future);
-  tie(p, future);
+  t->waiter.tell = tell_tie;
+  t->parked = p;
+  t->future = future;
 }
 
 void tpi_parked_ready (tpi_Parked *p) {

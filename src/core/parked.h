@@ -21,15 +21,14 @@
 
 #pragma GCC visibility push(hidden)
 
-/* For one wait. */
+/* For one wait. Its `door` is a waiter for the door of a pool, where it may be
+   joined before tpi_parked_ready. */
 void tpi_parked_init (tpi_Parked *p, tpi_Task *task, tpi_Worker *worker);
 /* Told when the future settles, or at once if it has; retains it. At most
    TPI_TIES - 1. */
 void tpi_parked_tie (tpi_Parked *p, tpi_Future *future);
 /* The last tie: to the task itself. From here on it may be told. */
 void tpi_parked_ready (tpi_Parked *p);
-/* The tell of a waiter that is p->door, joined before tpi_parked_ready. */
-void tpi_parked_tell_door (tpi_Waiter *waiter);
 /* Leaves all; `gone`: the door was joined, and has told or is about to. */
 void tpi_parked_untie (tpi_Parked *p, int gone);
 

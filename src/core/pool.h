@@ -218,7 +218,8 @@ int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p);
 int tpi_pool_line_up (tp_Manager *pool, tpi_Task *task,
                       tpi_Admission *admission, tpi_Waiter *waiter);
 int tpi_pool_leave_line (tp_Manager *pool, tpi_Admission *admission, int late);
-/* What came in has been admitted: its time runs. */
+/* What has come in: from now on its time runs out by itself, and what it
+   follows may tell. The caller retains the task. */
 void tpi_pool_admitted (tpi_Task *task);
 
 /* Submits as many as enter without blocking, or, if `whole`, all or none,

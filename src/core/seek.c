@@ -54,6 +54,18 @@ static void park_locked (tpi_Worker *worker, tpi_Parked *parked) {
   worker->parked++;
 }
 
+/* It has run a task to its end, or parked it. */
+static void put_down_locked (tpi_Worker *worker, const tpi_Task *task,
+                             int held, tpi_Parked *parked,
+                             tpi_Effects *effects) {
+  if (parked != NULL)
+    park_locked(worker, parked);
+  else
+    conclude_locked(worker, task);
+  if (held)
+    tpi_pool_free_slot_locked(worker->pool, effects);
+}
+
 /* Wakes the worker if it sleeps; if not, it looks before it does. */
 void tpi_pool_go_on (tp_Manager *pool, tpi_Parked *parked) {
   tpi_Effects effects = {NULL, NULL, NULL};
@@ -152,12 +164,7 @@ tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
   tpi_Task *task;
   tpi_lock(&pool->lock);
   run->task = NULL;
-  if (parked != NULL)
-    park_locked(worker, parked);
-  else
-    conclude_locked(worker, done);
-  if (held)
-    tpi_pool_free_slot_locked(pool, &effects);
+  put_down_locked(worker, done, held, parked, &effects);
   task = take_locked(worker, run, &effects);
   tpi_pool_unlock(pool, &effects);
   return task;
@@ -275,12 +282,7 @@ void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task,
   tpi_Effects effects = {NULL, NULL, NULL};
   tpi_lock(&pool->lock);
   worker->runs = run->outer;
-  if (parked != NULL)
-    park_locked(worker, parked);
-  else
-    conclude_locked(worker, task);
-  if (held)
-    tpi_pool_free_slot_locked(pool, &effects);
+  put_down_locked(worker, task, held, parked, &effects);
   tpi_pool_unlock(pool, &effects);
 }
 

@@ -14,6 +14,18 @@ static void enter_locked (tp_Manager *pool, tpi_Task *task) {
   tpi_pool_enqueue_locked(pool, task);
 }
 
+/* TP_OK, TP_CLOSED, or TP_FULL. */
+static int try_enter_locked (tp_Manager *pool, tpi_Task *task,
+                             tpi_Effects *effects) {
+  if (pool->closing)
+    return TP_CLOSED;
+  if (!may_enter_locked(pool))
+    return TP_FULL;
+  enter_locked(pool, task);
+  tpi_pool_wake_locked(pool, effects);
+  return TP_OK;
+}
+
 /* Looks a while whether a slot gets free. */
 static void spin_at_door (tp_Manager *pool, const tpi_Parker *p) {
   unsigned looks = tpi_host_looks(p->host, pool->spin);
@@ -104,10 +116,8 @@ static int wait_at_door (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
   return answer == TPI_LATE ? TP_OK : TP_CANCELLED;
 }
 
-/* From now on its time runs out by itself, and what it follows may tell; the
-   caller retains the task. If it settled before the timer was armed, nobody
-   has stopped that. */
-static void arm (tpi_Task *task) {
+/* If it settled before the timer was armed, nobody has stopped that. */
+void tpi_pool_admitted (tpi_Task *task) {
   if (task->follow != NULL)
     tpi_follow_start(task);
   if (task->timer == NULL || tpi_future_settled(&task->future))
@@ -123,19 +133,10 @@ static void arm (tpi_Task *task) {
 /* The lock is held, and is released. */
 static int enter_or_wait (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
   tpi_Effects effects = {NULL, NULL, NULL};
-  unsigned signal = 0;
-  int rc = TP_OK;
-  if (pool->closing) {
-    rc = TP_CLOSED;
-  } else if (may_enter_locked(pool)) {
-    enter_locked(pool, task);
-    tpi_pool_wake_locked(pool, &effects);
-    signal = (unsigned)pool->submitted;
-  } else if (p == NULL) {
-    rc = TP_FULL;
-  } else {
+  int rc = try_enter_locked(pool, task, &effects);
+  unsigned signal = (unsigned)pool->submitted;
+  if (rc == TP_FULL && p != NULL)
     return wait_at_door(pool, task, p);
-  }
   tpi_pool_unlock(pool, &effects);
   if (rc == TP_OK)
     tpi_poke(&pool->signal, signal); /* now who comes finds the lock free */
@@ -158,32 +159,25 @@ int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
   tpi_lock(&pool->lock);
   rc = enter_or_wait(pool, task, p);
   if (rc == TP_OK)
-    arm(task);
+    tpi_pool_admitted(task);
   return rc;
 }
-
-void tpi_pool_admitted (tpi_Task *task) { arm(task); }
 
 int tpi_pool_line_up (tp_Manager *pool, tpi_Task *task,
                       tpi_Admission *admission, tpi_Waiter *waiter) {
   tpi_Effects effects = {NULL, NULL, NULL};
-  int rc = TP_OK;
+  int rc;
   if (tpi_pool_broken(pool))
     return TP_BROKEN;
   tpi_lock(&pool->lock);
-  if (pool->closing) {
-    rc = TP_CLOSED;
-  } else if (may_enter_locked(pool)) {
-    enter_locked(pool, task);
-    tpi_pool_wake_locked(pool, &effects);
+  rc = try_enter_locked(pool, task, &effects);
+  if (rc == TP_OK)
     tpi_poke(&pool->signal, (unsigned)pool->submitted);
-  } else {
+  else if (rc == TP_FULL)
     line_up_locked(pool, task, admission, waiter);
-    rc = TP_FULL;
-  }
   tpi_pool_unlock(pool, &effects);
   if (rc == TP_OK)
-    arm(task);
+    tpi_pool_admitted(task);
   return rc;
 }
 
@@ -218,7 +212,7 @@ int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks, size_t *count,
   }
   tpi_pool_unlock(pool, &effects);
   for (size_t k = 0; k < i; k++)
-    arm(tasks[k]);
+    tpi_pool_admitted(tasks[k]);
   *count = i;
   return rc;
 }

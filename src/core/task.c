@@ -63,14 +63,9 @@ void tpi_task_drop_args (tpi_Task *task) {
     tpi_list_fini(&args);
 }
 
-static void free_shell (tpi_Block *shell, tpi_List *list) {
-  (void)list;
-  tpi_free(tpi_future_of(shell));
-}
-
 void tpi_task_destroy (tpi_Future *future, tpi_List *heir) {
   tpi_Task *task = tpi_task_of(future);
-  tpi_future_fini(future, heir, free_shell);
+  tpi_future_fini(future, heir, tpi_future_free);
   tpi_list_bequeath(heir, task->blocks);
   tpi_timer_free(task->timer);
 }

@@ -105,13 +105,8 @@ static void drop_locked (tpi_Timer *t) {
 /* ---------------------------------------------------------------- */
 
 static void fire (tpi_Future *future, const char *message) {
-  char *copy = tpi_copy(message, strlen(message));
-  int literal = copy == NULL;
-  if (literal)
-    copy = (char *)(uintptr_t) "timed out";
-  if (tpi_future_end(future, TPI_FAILED, TPI_KIND_TIMEOUT, copy, literal) < 0 &&
-      !literal)
-    tpi_free(copy);
+  tpi_future_end_copy(future, TPI_FAILED, TPI_KIND_TIMEOUT, message,
+                      "timed out");
   tpi_future_release(future);
 }
 

@@ -177,12 +177,6 @@ int tpi_worker_help (tpi_Worker *worker, tpi_Task *task) {
   return 1;
 }
 
-/*
-** If all workers were blocked, what they wait for might stand in the queue
-** and never run: then a spare one stands in, at most as many as the pool has
-** workers. It leaves when it finds itself one too many. The same holds for a
-** task that waits for room in its own pool.
-*/
 /* What is suspended takes no slot. If it did, all slots might be held by
    tasks that wait for one, or for tasks that do. */
 static void lend_slot_locked (tpi_Worker *worker, tpi_Effects *effects) {
@@ -193,6 +187,12 @@ static void lend_slot_locked (tpi_Worker *worker, tpi_Effects *effects) {
   tpi_pool_free_slot_locked(worker->pool, effects);
 }
 
+/*
+** If all workers were blocked, what they wait for might stand in the queue
+** and never run: then a spare one stands in, at most as many as the pool has
+** workers. It leaves when it finds itself one too many. The same holds for a
+** task that waits for room in its own pool.
+*/
 int tpi_worker_block (tpi_Worker *worker) {
   tp_Manager *pool = worker->pool;
   tpi_Effects effects = {NULL, NULL, NULL};

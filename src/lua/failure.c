@@ -167,13 +167,7 @@ tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber,
 }
 
 void tpi_failure_broken (const tpi_Place *place, tpi_LuaTask *task) {
-  const char *why = place->broken;
-  char *copy = tpi_copy(why, strlen(why));
-  int literal = copy == NULL;
-  if (literal)
-    copy = (char *)(uintptr_t) "the Lua state of its worker could not be made";
-  if (tpi_future_end(&task->task.future, TPI_FAILED, TPI_KIND_BROKEN, copy,
-                     literal) < 0 &&
-      !literal)
-    tpi_free(copy);
+  tpi_future_end_copy(&task->task.future, TPI_FAILED, TPI_KIND_BROKEN,
+                      place->broken,
+                      "the Lua state of its worker could not be made");
 }
