@@ -64,6 +64,7 @@ build = {
         "src/lua/capi.c",
         "src/lua/check.c",
         "src/lua/closure.c",
+        "src/lua/chunk.c",
         "src/lua/code.c",
         "src/lua/coroutine.c",
         "src/lua/current.c",

@@ -113,14 +113,96 @@ describe("a Lua function", function ()
   end)
 
   it("may have many upvalues", function ()
-    local names, values = {}, {}
-    for i = 1, 190 do
-      names[i], values[i] = "v" .. i, i
+    -- More than a function may have local variables, too.
+    for _, count in ipairs { 1, 2, 60, 190, 199, 200, 201, 255 } do
+      local names, values = {}, {}
+      for i = 1, count do
+        names[i], values[i] = "v" .. i, i
+      end
+      local function list(of, from, to)
+        return table.concat(of, ",", from, math.min(to, count))
+      end
+      local source = ("local %s = %s "):format(list(names, 1, 150),
+        list(values, 1, 150))
+      if count > 150 then
+        source = source .. ("return (function () local %s = %s "):format(
+          list(names, 151, 255), list(values, 151, 255))
+      end
+      source = source .. "return function () return " ..
+        table.concat(names, "+") .. " end"
+      if count > 150 then
+        source = source .. " end)()"
+      end
+      local f = assert(load(source))()
+      local pool = session.pool()
+      for _ = 1, 2 do
+        assert.are.equal(count * (count + 1) // 2,
+          pool:call(f):await(session.limit))
+      end
     end
-    local source = ("local %s = %s return function () return %s end"):format(
-      table.concat(names, ","), table.concat(values, ","),
-      table.concat(names, "+"))
-    assert.are.equal(190 * 191 // 2, run(load(source)()))
+  end)
+
+  it("with upvalues is loaded once by a worker, not once a call", function ()
+    local source, one = { "local one = ... return function (n) if n then" }, 1
+    for i = 1, 2000 do
+      source[#source + 1] = ("t[%d] = %d.5 + '%d'"):format(i, i, i)
+    end
+    source[#source + 1] = "end return one end"
+    local big = load(table.concat(source, "\n"))(one)
+    local pool = session.pool()
+    assert.is_true(#string.dump(big) > 2 ^ 16)
+    local function used()
+      collectgarbage "stop"
+      return collectgarbage "count" * 1024
+    end
+    pool:call(big):await(session.limit)
+    local before = pool:call(used):await(session.limit)
+    for _ = 1, 100 do
+      assert.are.equal(1, pool:call(big):await(session.limit))
+    end
+    local after = pool:call(used):await(session.limit)
+    assert.is_true(after - before < #string.dump(big), after - before)
+  end)
+
+  it("with upvalues is another function at each call", function ()
+    local pool, mark = session.pool(), { 0 }
+    local function count()
+      mark[1] = mark[1] + 1
+      kept = kept or {}
+      kept[#kept + 1] = count
+      return mark[1]
+    end
+    for _ = 1, 3 do
+      assert.are.equal(1, pool:call(count):await(session.limit))
+    end
+    assert.are.same({ 2, 2, 2, false }, { pool:call(function ()
+      return kept[1](), kept[2](), kept[3](), kept[1] == kept[2]
+    end):await(session.limit) })
+  end)
+
+  it("with upvalues may have constants and functions of all kinds", function ()
+    local up = "up"
+    local pool = session.pool()
+    local function all(...)
+      local list = { nil, true, false, 7, -2 ^ 53 | 0, 0.5, 1 / 0, "", "short",
+        ("x"):rep(0), "a string that is longer than forty characters, by far" }
+      local function inner(n)
+        return function () return n .. up end
+      end
+      return select("#", ...), list[2], list[3], list[4], list[5], list[6],
+        list[7], list[9], list[11], inner "in"()
+    end
+    local expected = table.pack(all(1, 2))
+    for _ = 1, 3 do
+      assert.are.same(expected,
+        table.pack(pool:call(all, 1, 2):await(session.limit)))
+    end
+    local stripped = load(string.dump(all, true))
+    for i = 1, 2 do
+      debug.upvaluejoin(stripped, i, all, i)
+    end
+    assert.are.equal("inup",
+      (select(10, pool:call(stripped):await(session.limit))))
   end)
 
   it("may have been loaded", function ()
@@ -129,6 +211,19 @@ describe("a Lua function", function ()
       { name = "x" })))
     local dumped = string.dump(function (n) return n * 2 end, true)
     assert.are.equal(8, run(load(dumped), 4))
+  end)
+
+  it("with upvalues is told where it is by errors, each time", function ()
+    local pool, what = session.pool(), "no tide"
+    local function fail()
+      error(what)
+    end
+    local line = debug.getinfo(fail, "S").linedefined + 1
+    for _ = 1, 3 do
+      local _, err = pool:call(fail):pawait(session.limit)
+      assert.are.equal(("spec/lua_call_spec.lua:%d: no tide"):format(line),
+        err.value)
+    end
   end)
 
   it("is told where it is by errors, and by debug", function ()

@@ -193,7 +193,7 @@ static void push_closure (tpi_Receiver *r, const tpi_Table *closure) {
   luaL_checkstack(L, 10, "functions nest too deep");
   if (tpi_push_known(r, closure))
     return;
-  tpi_code_load(L, tpi_value_object(&closure->table.array[0]));
+  tpi_code_push_new(L, tpi_value_object(&closure->table.array[0]));
   tpi_remember(r, closure);
   function = lua_gettop(L);
   for (size_t i = 1; i < closure->table.length; i++)

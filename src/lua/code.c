@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "core/pin.h"
 #include "lua/binding.h"
+#include "lua/chunk.h"
 
 enum { MOST_LOADED = 1024 }; /* functions kept by a Lua state */
 
@@ -13,7 +14,7 @@ enum { MOST_LOADED = 1024 }; /* functions kept by a Lua state */
 enum {
   BY_FUNCTION = 1, /* function -> handle of its Code, weak keys */
   BY_HASH,         /* hash of the bytes -> handle, weak values */
-  LOADED,          /* id -> function */
+  LOADED,          /* id -> function, -id -> its maker */
   COUNT,           /* of those */
   HANDLE_MT
 };
@@ -40,21 +41,6 @@ int tpi_code_put (tpi_List *list, tp_Value *value, uint64_t tag,
 /* Dumping                                                           */
 /* ---------------------------------------------------------------- */
 
-/* Dumped twice: to count the bytes, and to write them where they stay. */
-typedef struct Sink {
-  char *bytes; /* NULL while counting */
-  size_t size;
-} Sink;
-
-static int write (lua_State *L, const void *bytes, size_t size, void *to) {
-  Sink *sink = to;
-  (void)L;
-  if (sink->bytes != NULL && size > 0)
-    memcpy(sink->bytes + sink->size, bytes, size);
-  sink->size += size;
-  return 0;
-}
-
 static void name_code (lua_State *L, int index, tpi_Code *code) {
   lua_Debug ar;
   lua_pushvalue(L, index);
@@ -63,23 +49,22 @@ static void name_code (lua_State *L, int index, tpi_Code *code) {
            ar.linedefined);
 }
 
-/* Into a handle, which owns it from the start. */
+/* Into a handle, which owns it from the start. Dumped twice: to count the
+   bytes, and to write them where they stay. */
 static tpi_Code *dump (lua_State *L, int index, tpi_Code **handle) {
   static atomic_ullong next = 1;
-  Sink sink = {NULL, 0};
   tpi_Code *code;
+  size_t size;
   lua_pushvalue(L, index);
-  lua_dump(L, write, &sink, 0);
-  code = tpi_alloc(sizeof *code + sink.size);
+  size = tpi_chunk_dump(L, NULL, 0);
+  code = tpi_alloc(sizeof *code + size);
   if (code == NULL)
     luaL_error(L, "not enough memory");
   tpi_poke(&code->refs, 1);
   code->id = tpi_count(&next, 1);
-  code->size = sink.size;
+  code->size = size;
   *handle = code;
-  sink.bytes = code->bytes;
-  sink.size = 0;
-  lua_dump(L, write, &sink, 0);
+  tpi_chunk_dump(L, code->bytes, 0);
   lua_pop(L, 1);
   name_code(L, index, code);
   return code;
@@ -129,16 +114,22 @@ static tpi_Code *push_handle (lua_State *L, int function) {
   return *handle;
 }
 
-tpi_Code *tpi_code_known (lua_State *L, int index) {
-  tpi_Code **handle;
+/* -> value by_function: what is known of that function, or nil */
+static void look_up (lua_State *L, int index) {
   index = lua_absindex(L, index);
   luaL_checkstack(L, 10, NULL);
   tpi_push_upvalue(L, TPI_UP_CODES);
   lua_rawgeti(L, -1, BY_FUNCTION);
   lua_pushvalue(L, index);
   lua_rawget(L, -2);
-  handle = lua_touserdata(L, -1);
-  lua_pop(L, 3);
+  lua_replace(L, -3);
+}
+
+tpi_Code *tpi_code_known (lua_State *L, int index) {
+  tpi_Code **handle;
+  look_up(L, index);
+  handle = lua_touserdata(L, -2);
+  lua_pop(L, 2);
   return handle != NULL ? *handle : NULL;
 }
 
@@ -161,21 +152,15 @@ tpi_Code *tpi_code_of (lua_State *L, int index) {
 
 int tpi_code_pinned (lua_State *L, int index) {
   int pinned;
-  index = lua_absindex(L, index);
-  luaL_checkstack(L, 8, NULL);
-  tpi_push_upvalue(L, TPI_UP_CODES);
-  lua_rawgeti(L, -1, BY_FUNCTION);
-  lua_pushvalue(L, index);
-  pinned = lua_rawget(L, -2) != LUA_TNIL;
-  lua_pop(L, 3);
+  look_up(L, index);
+  pinned = !lua_isnil(L, -2);
+  lua_pop(L, 2);
   return pinned;
 }
 
 void tpi_pin_function (lua_State *L, int index) {
   index = lua_absindex(L, index);
-  luaL_checkstack(L, 8, NULL);
-  tpi_push_upvalue(L, TPI_UP_CODES);
-  lua_rawgeti(L, -1, BY_FUNCTION);
+  look_up(L, index);
   tpi_pin((const void *)(intptr_t)lua_tocfunction(L, index));
   lua_pushvalue(L, index);
   lua_pushboolean(L, 1);
@@ -187,17 +172,8 @@ void tpi_pin_function (lua_State *L, int index) {
 /* Loading                                                           */
 /* ---------------------------------------------------------------- */
 
-static const char *read (lua_State *L, void *from, size_t *size) {
-  Sink *source = from;
-  (void)L;
-  *size = source->size;
-  source->size = 0;
-  return *size > 0 ? source->bytes : NULL;
-}
-
-void tpi_code_load (lua_State *L, tpi_Code *code) {
-  Sink source = {code->bytes, code->size};
-  if (lua_load(L, read, &source, code->name, "b") != LUA_OK)
+static void load (lua_State *L, const tpi_Code *code) {
+  if (luaL_loadbufferx(L, code->bytes, code->size, code->name, "b") != LUA_OK)
     lua_error(L);
 }
 
@@ -211,7 +187,7 @@ static void set_globals (lua_State *L) {
 }
 
 /* codes function -> codes function: no more are kept than are worth it */
-static void keep_loaded (lua_State *L, tpi_Code *code) {
+static void keep_loaded (lua_State *L, lua_Integer key) {
   lua_Integer count;
   lua_rawgeti(L, -2, COUNT);
   count = lua_tointeger(L, -1);
@@ -225,8 +201,18 @@ static void keep_loaded (lua_State *L, tpi_Code *code) {
   lua_rawseti(L, -3, COUNT);
   lua_rawgeti(L, -2, LOADED);
   lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)code->id);
+  lua_rawseti(L, -2, key);
   lua_pop(L, 1);
+}
+
+/* -> codes function: what is kept by that key, or nil */
+static int push_loaded (lua_State *L, lua_Integer key) {
+  luaL_checkstack(L, 8, NULL);
+  tpi_push_upvalue(L, TPI_UP_CODES);
+  lua_rawgeti(L, -1, LOADED);
+  lua_rawgeti(L, -1, key);
+  lua_remove(L, -2);
+  return lua_isfunction(L, -1);
 }
 
 /* Has the function on top not assigned to its environment? */
@@ -241,20 +227,30 @@ static int untouched (lua_State *L) {
   return same;
 }
 
-void tpi_code_push (lua_State *L, tpi_Code *code) {
-  luaL_checkstack(L, 6, NULL);
-  tpi_push_upvalue(L, TPI_UP_CODES);
-  lua_rawgeti(L, -1, LOADED);
-  if (lua_rawgeti(L, -1, (lua_Integer)code->id) == LUA_TFUNCTION &&
-      untouched(L)) {
-    lua_replace(L, -3);
+void tpi_code_push (lua_State *L, const tpi_Code *code) {
+  lua_Integer key = (lua_Integer)code->id;
+  if (!push_loaded(L, key) || !untouched(L)) {
     lua_pop(L, 1);
-    return;
+    load(L, code);
+    set_globals(L);
+    keep_loaded(L, key);
   }
-  lua_pop(L, 2);
-  tpi_code_load(L, code);
-  set_globals(L);
-  keep_loaded(L, code);
+  lua_remove(L, -2);
+}
+
+void tpi_code_push_new (lua_State *L, const tpi_Code *code) {
+  lua_Integer key = -(lua_Integer)code->id;
+  if (push_loaded(L, key)) {
+    lua_call(L, 0, 1);
+  } else {
+    lua_pop(L, 1);
+    if (tpi_chunk_push_maker(L, code->bytes, code->size, code->name)) {
+      keep_loaded(L, key);
+      lua_call(L, 0, 1);
+    } else {
+      load(L, code);
+    }
+  }
   lua_remove(L, -2);
 }
 

@@ -5,8 +5,8 @@
 ** last owner. A Lua state makes one for a function when it first sends it,
 ** and knows it again by the function itself or, for a function made anew
 ** from the same text, by its bytes. A Lua state that receives one loads it
-** once, and makes one function of it for all who need no upvalues of their
-** own.
+** once: as one function for all who need no upvalues of their own, and as
+** one that makes new ones for the others.
 */
 #ifndef TPI_CODE_H
 #define TPI_CODE_H
@@ -44,12 +44,11 @@ int tpi_code_pinned (lua_State *L, int index);
 int tpi_code_put (tpi_List *list, tp_Value *value, uint64_t tag,
                   tpi_Code *code);
 
-/* Pushes a new function of that code, its upvalues being nil but for the
-   first, which is the globals. Raises when out of memory. */
-void tpi_code_load (lua_State *L, tpi_Code *code);
 /* Pushes the function that stands for the code where all upvalues are the
-   globals, always the same one. */
-void tpi_code_push (lua_State *L, tpi_Code *code);
+   globals, always the same one. Raises when out of memory. */
+void tpi_code_push (lua_State *L, const tpi_Code *code);
+/* Pushes a new function of that code, for upvalues of its own. */
+void tpi_code_push_new (lua_State *L, const tpi_Code *code);
 
 /* The tables of codes, at the opening of a Lua state. */
 void tpi_open_codes (lua_State *L);
