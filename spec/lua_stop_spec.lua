@@ -456,6 +456,39 @@ describe("a suspended task that is cancelled", function ()
     end)
   end
 
+  for _, how in ipairs { "cancel", "deadline" } do
+    it("cleans up at a door where it cannot yield, by " .. how, function ()
+      local other = session.pool { workers = 1, queue = 1 }
+      session.block(other, 1)
+      local queued = other:call("test.add", 1, 2)
+      stops(how, function (there)
+        return (("x"):gsub("x", function () there:call("test.add", 1, 2) end))
+      end, other):await(limit)
+      expect.are.equal(2, other:stats().submitted)
+      expect.are.equal("pending", queued:state())
+    end)
+
+    for where, f in pairs {
+      ["yields"] = function (there)
+        there:call_many("test.add", { { 1, 1 }, { 2, 2 }, { 3, 3 } })
+      end,
+      ["cannot yield"] = function (there)
+        return (("x"):gsub("x", function ()
+          there:call_many("test.add", { { 1, 1 }, { 2, 2 }, { 3, 3 } })
+        end))
+      end,
+    } do
+      it(("breaks off a batch where it %s, by %s"):format(where, how),
+        function ()
+          local other = session.pool { workers = 1, queue = 1 }
+          session.block(other, 1)
+          stops(how, f, other):await(limit)
+          expect.are.equal(other:stats().submitted - 1,
+            other:stats().cancelled)
+        end)
+    end
+  end
+
   it("closes the variables of its coroutines as well", function ()
     local pool = session.pool { workers = 1 }
     local promised, number = testmod.promise()

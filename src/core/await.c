@@ -1,6 +1,6 @@
 /*
-** Waiting in the middle of a task that cannot yield: a C function, or Lua
-** below one.
+** Waiting in the middle of a task that cannot yield, for a future or at the
+** door of a pool: a C function, or Lua below one.
 */
 #include <stddef.h>
 
@@ -152,5 +152,42 @@ int tpi_worker_await (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
   if (!tpi_future_settled(future))
     rc = block(worker, task, future, deadline);
   tpi_task_awaits_no_more(task);
+  return rc;
+}
+
+/* ---------------------------------------------------------------- */
+/* At the door                                                       */
+/* ---------------------------------------------------------------- */
+
+/* Told by the pool, or nudged by the running task's future, of which the flag
+   is the last that it touches. */
+typedef struct Visitor {
+  tpi_Parker parker;
+  tpi_Waiter own;
+  atomic_uint own_done;
+} Visitor;
+
+static void nudge (tpi_Waiter *w) {
+  Visitor *v = (Visitor *)(void *)((char *)w - offsetof(Visitor, own));
+  tpi_park_nudge(&v->parker);
+  tpi_put(&v->own_done, 1);
+}
+
+static int is_over (void *task) {
+  return tpi_future_settled(&((tpi_Task *)task)->future);
+}
+
+int tpi_worker_submit (tpi_Task *running, tpi_Task *task) {
+  Visitor v;
+  int rc;
+  tpi_parker_init(&v.parker, NULL, is_over, running);
+  v.own.tell = nudge;
+  tpi_poke(&v.own_done, 0);
+  if (!tpi_future_join(&running->future, &v.own)) {
+    tpi_park_left(&v.parker);
+    return TP_CANCELLED;
+  }
+  rc = tpi_pool_submit(task->pool, task, &v.parker);
+  leave(&running->future, &v.own, &v.own_done);
   return rc;
 }

@@ -231,21 +231,32 @@ static int park_on_host (tpi_Parker *p, uint64_t deadline) {
   return answer;
 }
 
-static int park_on_word (tpi_Parker *p, uint64_t deadline) {
-  unsigned awake = TPI_AWAKE;
+/* Armed before `stop` is asked: a nudge either finds the word armed, or what
+   it is about is seen. */
+static int park_on_word (tpi_Parker *p, uint64_t deadline,
+                         int (*stop) (void *)) {
   int in_time = 1;
-  tpi_cas(&p->told, &awake, TPI_ARMED);
-  while (tpi_see(&p->told) != TPI_WOKEN) {
+  for (;;) {
+    unsigned awake = TPI_AWAKE;
+    if (!tpi_cas(&p->told, &awake, TPI_ARMED) && awake == TPI_WOKEN)
+      return TPI_RUNG;
+    if (stop != NULL && stop(p->argument))
+      return TPI_STOPPED;
     if (!in_time)
       return TPI_LATE;
     in_time = tpi_word_wait(&p->told, TPI_ARMED, deadline);
   }
-  return TPI_RUNG;
+}
+
+void tpi_park_nudge (tpi_Parker *p) {
+  unsigned armed = TPI_ARMED;
+  if (tpi_cas(&p->told, &armed, TPI_AWAKE))
+    tpi_word_wake(&p->told, 0);
 }
 
 int tpi_park (tpi_Parker *p, uint64_t deadline) {
   return p->host != NULL ? park_on_host(p, deadline)
-                         : park_on_word(p, deadline);
+                         : park_on_word(p, deadline, p->stop);
 }
 
 void tpi_park_told (tpi_Parker *p) {
@@ -254,7 +265,7 @@ void tpi_park_told (tpi_Parker *p) {
     tpi_relax();
   }
   if (p->host == NULL)
-    tpi_park(p, TPI_NEVER);
+    park_on_word(p, TPI_NEVER, NULL);
 }
 
 void tpi_park_left (tpi_Parker *p) { tpi_host_release(p->host); }

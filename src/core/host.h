@@ -59,7 +59,7 @@ typedef struct tpi_Parker {
   tpi_Waiter waiter;
   tpi_Node node;
   tpi_Host *host;          /* borrowed, or NULL */
-  int (*stop) (void *);    /* asked after a signal; or NULL */
+  int (*stop) (void *);    /* asked after a signal, or a nudge; or NULL */
   void *argument;
   atomic_uint told;
 } tpi_Parker;
@@ -99,6 +99,8 @@ void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop) (void *),
                       void *argument);
 /* Blocks until told (TPI_RUNG), late or stopped. */
 int tpi_park (tpi_Parker *p, uint64_t deadline);
+/* Any thread: one that blocks without a host asks its `stop` again. */
+void tpi_park_nudge (tpi_Parker *p);
 /* For who found the waiter gone from its list: it is told very soon. */
 void tpi_park_told (tpi_Parker *p);
 /* Its waiter was removed from its list and will not be told. */

@@ -289,6 +289,9 @@ int tpi_worker_start (tp_Manager *pool);
 */
 int tpi_worker_await (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
                       uint64_t deadline, char *ring, size_t size);
+/* The same, in a running task: submits another one, waiting for a slot. As
+   tpi_pool_submit; TP_CANCELLED when `running` settles meanwhile. Blocks. */
+int tpi_worker_submit (tpi_Task *running, tpi_Task *task);
 /* The worker: claims and runs a pending task on top of the running one.
    False when it was claimed, or the worker is in too deep. */
 int tpi_worker_help (tpi_Worker *worker, tpi_Task *task);

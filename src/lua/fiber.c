@@ -167,12 +167,15 @@ int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
   tpi_Fiber *fiber = place->fiber;
   uint64_t deadline = tpi_timer_deadline(task->timer);
   int rc;
-  tpi_fiber_check(L, place);
-  if (fiber == NULL || !tpi_fiber_yields(L, place)) {
+  if (fiber == NULL) {
     tpi_Parker p;
     tpi_parker_init(&p, NULL, NULL, NULL);
     return tpi_pool_submit(task->pool, task, &p);
   }
+  if (!tpi_fiber_yields(L, place))
+    return tpi_worker_submit(&fiber->task->task, task);
+  if (tpi_future_settled(own(fiber)))
+    return TP_CANCELLED;
   set_alarm(L, fiber, deadline == TPI_NEVER
                           ? -1
                           : (double)tpi_until(deadline) / 1e9);
@@ -214,6 +217,11 @@ static void unpark (tpi_Fiber *fiber) {
 int tpi_fiber_back (lua_State *L, tpi_Place *place) {
   tpi_fiber_check(L, place);
   return place->fiber->outcome;
+}
+
+int tpi_fiber_submitted (const tpi_Place *place) {
+  return tpi_future_settled(own(place->fiber)) ? TP_CANCELLED
+                                               : place->fiber->outcome;
 }
 
 /* ---------------------------------------------------------------- */

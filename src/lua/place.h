@@ -124,7 +124,10 @@ int tpi_fiber_yields (lua_State *L, const tpi_Place *place);
 int tpi_fiber_await (lua_State *L, tpi_Place *place, tpi_Future *future,
                      double seconds, lua_KContext context, lua_KFunction k);
 int tpi_fiber_back (lua_State *L, tpi_Place *place);
-/* Submits; as above. */
+/* Submits. If it can it yields, and does not return: then `k` is called, and
+   has to call tpi_fiber_submitted. TP_CANCELLED when the running task is
+   over: tpi_fiber_check raises that. */
+int tpi_fiber_submitted (const tpi_Place *place);
 int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
                       lua_KContext context, lua_KFunction k);
 void tpi_fibers_free (tpi_Place *place);

@@ -200,9 +200,13 @@ static int submit (lua_State *L, tpi_State *S, const tpi_Manager *manager,
   return rc;
 }
 
-static int raise (lua_State *L, int rc, const Target *t) {
-  return rc == TP_CANCELLED ? lua_error(L)
-                            : tpi_raise_code(L, rc, name_of(t));
+/* In a worker it is the running task that was cancelled. */
+static int raise (lua_State *L, const tpi_State *S, int rc, const Target *t) {
+  if (rc != TP_CANCELLED)
+    return tpi_raise_code(L, rc, name_of(t));
+  if (S->place != NULL)
+    tpi_fiber_check(L, S->place);
+  return lua_error(L);
 }
 
 /* manager function args... -> ... Future; what is to be submitted */
@@ -221,13 +225,14 @@ static tpi_Task *prepare (lua_State *L, tpi_State *S, tpi_Manager *manager,
 
 /* ... Future: a task of a worker was waiting at the door */
 static int called (lua_State *L, int status, lua_KContext context) {
+  tpi_State *S = tpi_state(L);
   Target t;
-  int rc = tpi_fiber_back(L, tpi_place_at(L));
+  int rc = tpi_fiber_submitted(S->place);
   (void)status, (void)context;
   if (rc == TP_OK)
     return 1;
   t = target_at(L, 2);
-  return raise(L, rc, &t);
+  return raise(L, S, rc, &t);
 }
 
 int tpi_l_call (lua_State *L) {
@@ -240,7 +245,7 @@ int tpi_l_call (lua_State *L) {
     rc = submit(L, S, manager, task);
   else if ((rc = tpi_pool_submit(manager->pool, task, NULL)) == TP_FULL)
     rc = tpi_fiber_submit(L, S->place, task, 0, called);
-  return rc == TP_OK ? 1 : raise(L, rc, &t);
+  return rc == TP_OK ? 1 : raise(L, S, rc, &t);
 }
 
 int tpi_l_try_call (lua_State *L) {
@@ -252,7 +257,7 @@ int tpi_l_try_call (lua_State *L) {
   if (rc == TP_OK)
     return 1;
   if (rc != TP_FULL)
-    return raise(L, rc, &t);
+    return raise(L, S, rc, &t);
   lua_pushnil(L);
   lua_pushliteral(L, "full");
   return 2;
@@ -312,7 +317,7 @@ static int submit_rest (lua_State *L, int status, lua_KContext waited) {
   tpi_State *S = tpi_state(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
   Batch *batch = lua_touserdata(L, 4);
-  int rc = waited ? tpi_fiber_back(L, S->place) : TP_OK;
+  int rc = waited ? tpi_fiber_submitted(S->place) : TP_OK;
   (void)status;
   batch->done += waited && rc == TP_OK;
   while (batch->done < batch->count && rc == TP_OK) {
@@ -327,7 +332,7 @@ static int submit_rest (lua_State *L, int status, lua_KContext waited) {
   }
   if (rc == TP_OK)
     return 1;
-  return raise(L, break_off(batch, rc), &batch->target);
+  return raise(L, S, break_off(batch, rc), &batch->target);
 }
 
 /* manager name list; 4: the batch, 5: futures; nothing is queued before all
