@@ -77,7 +77,13 @@ void tpi_options_shutdown (lua_State *L, int index, int *drain,
 /* --- future.c --- */
 
 void tpi_open_future (lua_State *L);
-/* Pushes a Future that owns nothing yet. */
+/* Pushes a Future that owns nothing yet: without a metatable, or with it. */
+static inline tpi_Handle *tpi_new_handle (lua_State *L) {
+  tpi_Handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  handle->future = NULL;
+  handle->readers = handle->cleaned = 0;
+  return handle;
+}
 tpi_Handle *tpi_push_future_handle (lua_State *L);
 /* Pushes a Future for one that may be at home elsewhere, which it retains. */
 void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future);

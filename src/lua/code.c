@@ -256,19 +256,11 @@ void tpi_code_push_new (lua_State *L, const tpi_Code *code) {
 
 /* ---------------------------------------------------------------- */
 
-static void new_weak (lua_State *L, const char *mode) {
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushstring(L, mode);
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-}
-
 void tpi_open_codes (lua_State *L) {
   tpi_push_upvalue(L, TPI_UP_CODES);
-  new_weak(L, "k");
+  tpi_push_weak(L, "k");
   lua_rawseti(L, -2, BY_FUNCTION);
-  new_weak(L, "v");
+  tpi_push_weak(L, "v");
   lua_rawseti(L, -2, BY_HASH);
   lua_newtable(L);
   lua_rawseti(L, -2, LOADED);

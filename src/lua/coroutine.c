@@ -122,17 +122,7 @@ static int call_wrapped (lua_State *L) {
   return start(L, co, lua_gettop(L), WRAP);
 }
 
-static int co_wrap (lua_State *L) {
-  lua_State *co;
-  luaL_checktype(L, 1, LUA_TFUNCTION);
-  co = lua_newthread(L);
-  tpi_set_waiting(co, 0);
-  lua_pushvalue(L, 1);
-  lua_xmove(L, co, 1);
-  lua_pushcclosure(L, call_wrapped, 1);
-  return 1;
-}
-
+/* function -> function coroutine */
 static int co_create (lua_State *L) {
   lua_State *co;
   luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -143,8 +133,15 @@ static int co_create (lua_State *L) {
   return 1;
 }
 
+static int co_wrap (lua_State *L) {
+  co_create(L);
+  lua_pushcclosure(L, call_wrapped, 1);
+  return 1;
+}
+
 /* ---------------------------------------------------------------- */
-/* The others: to a task its base is what the main coroutine is elsewhere.  */
+/* The others: a task's base is to it what the main coroutine is     */
+/* to a program                                                      */
 /* ---------------------------------------------------------------- */
 
 static int is_base (lua_State *L) {
@@ -203,7 +200,7 @@ static const luaL_Reg functions[] = {{"resume", co_resume},
                                      {NULL, NULL}};
 
 /* Light functions, so that they cross like Lua's own; those of Lua that come
-   from elsewhere become ours (tpi_push_c_function). */
+   from elsewhere become ours (closure.c). */
 void tpi_open_coroutines (lua_State *L) {
   lua_newtable(L); /* Lua's -> ours */
   lua_getglobal(L, LUA_COLIBNAME);

@@ -22,25 +22,26 @@ int tpi_l_current (lua_State *L) {
   return 1;
 }
 
-/* A handle of the future of the task, with methods of its own. */
+/* A userdata that retains the future of the task. */
 static tpi_Future *self (lua_State *L) {
-  const tpi_Handle *handle = luaL_checkudata(L, 1, "tidepool.Task");
-  return handle->future;
+  tpi_Future *future = *(tpi_Future **)luaL_checkudata(L, 1, "tidepool.Task");
+  if (future == NULL)
+    luaL_error(L, "this Task was collected");
+  return future;
 }
 
 int tpi_l_task (lua_State *L) {
   const tpi_Fiber *fiber = fiber_of(tpi_state(L));
-  tpi_Handle *handle;
+  tpi_Future **future;
   if (fiber == NULL) {
     lua_pushnil(L);
     return 1;
   }
-  handle = lua_newuserdatauv(L, sizeof *handle, 0);
-  handle->future = NULL;
-  handle->readers = handle->cleaned = 0;
+  future = lua_newuserdatauv(L, sizeof *future, 0);
+  *future = NULL;
   luaL_setmetatable(L, "tidepool.Task");
-  handle->future = &fiber->task->task.future;
-  tpi_future_retain(handle->future);
+  *future = tpi_fiber_future(fiber);
+  tpi_future_retain(*future);
   return 1;
 }
 
@@ -78,9 +79,9 @@ static int to_string (lua_State *L) {
 }
 
 static int collect (lua_State *L) {
-  tpi_Handle *handle = luaL_checkudata(L, 1, "tidepool.Task");
-  tpi_Future *future = handle->future;
-  handle->future = NULL;
+  tpi_Future **slot = luaL_checkudata(L, 1, "tidepool.Task");
+  tpi_Future *future = *slot;
+  *slot = NULL;
   tpi_future_release(future);
   return 0;
 }

@@ -8,17 +8,12 @@
 #include "lua/place.h"
 
 static tpi_List *results_of (const tpi_Fiber *fiber) {
-  return &fiber->task->task.future.results;
+  return &tpi_fiber_future(fiber)->results;
 }
 
 /* Is the value on top an Error? */
 static int is_error (lua_State *L, const tpi_State *S) {
-  int is;
-  if (!lua_istable(L, -1) || !lua_getmetatable(L, -1))
-    return 0;
-  is = lua_topointer(L, -1) == S->error_mt;
-  lua_pop(L, 1);
-  return is;
+  return lua_istable(L, -1) && tpi_has_metatable(L, -1, S->error_mt);
 }
 
 /* value -> value text */
@@ -34,7 +29,7 @@ static void push_message (lua_State *L, const tpi_Place *place, int status) {
 
 /* value -> Error */
 static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
-  const char *name = tpi_name_of(&fiber->task->task.future);
+  const char *name = tpi_name_of(tpi_fiber_future(fiber));
   push_message(L, fiber->place, status); /* value text */
   tpi_push_error(L, fiber->sends ? TPI_KIND_TRANSFER : TPI_ERROR,
                  lua_tostring(L, -1), name); /* value text Error */
@@ -98,7 +93,7 @@ static void send (lua_State *L, const tpi_Fiber *fiber) {
 int tpi_failure_handler (lua_State *L) {
   tpi_Place *place = tpi_place_at(L);
   tpi_Fiber *fiber = place->fiber;
-  if (tpi_future_settled(&fiber->task->task.future))
+  if (tpi_future_settled(tpi_fiber_future(fiber)))
     return 1; /* nobody will read it */
   luaL_checkstack(L, 20, NULL);
   luaL_traceback(L, L, NULL, 1);
@@ -152,7 +147,7 @@ tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber,
                               int status) {
   lua_State *L = place->L;
   int top = lua_gettop(L), rc = LUA_ERRMEM;
-  if (status != LUA_OK && !tpi_future_settled(&fiber->task->task.future) &&
+  if (status != LUA_OK && !tpi_future_settled(tpi_fiber_future(fiber)) &&
       lua_checkstack(L, 4)) {
     lua_pushcfunction(L, note);
     lua_pushinteger(L, status);

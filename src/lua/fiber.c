@@ -11,10 +11,6 @@
 
 enum { MOST_FREE = 64 }; /* fibers kept for the next tasks */
 
-static tpi_Future *own (const tpi_Fiber *fiber) {
-  return &fiber->task->task.future;
-}
-
 /* ---------------------------------------------------------------- */
 /* Fibers                                                            */
 /* ---------------------------------------------------------------- */
@@ -110,6 +106,11 @@ static void set_alarm (lua_State *L, tpi_Fiber *fiber, double seconds) {
     luaL_error(L, "not enough memory");
 }
 
+static void stop_alarm (tpi_Fiber *fiber) {
+  tpi_alarm_release(fiber->alarm);
+  fiber->alarm = NULL;
+}
+
 static int yield (lua_State *L, tpi_Fiber *fiber, lua_KContext context,
                   lua_KFunction k) {
   if (fiber->alarm != NULL)
@@ -153,8 +154,7 @@ int tpi_fiber_await (lua_State *L, tpi_Place *place, tpi_Future *future,
   set_alarm(L, fiber, seconds);
   if (!tpi_task_await(&fiber->task->task, future, place->ring,
                       sizeof place->ring)) {
-    tpi_alarm_release(fiber->alarm);
-    fiber->alarm = NULL;
+    stop_alarm(fiber);
     refuse_ring(L, place);
   }
   tpi_parked_init(&fiber->parked, &fiber->task->task, place->worker);
@@ -174,7 +174,7 @@ int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
   }
   if (!tpi_fiber_yields(L, place))
     return tpi_worker_submit(&fiber->task->task, task);
-  if (tpi_future_settled(own(fiber)))
+  if (tpi_future_settled(tpi_fiber_future(fiber)))
     return TP_CANCELLED;
   set_alarm(L, fiber, deadline == TPI_NEVER
                           ? -1
@@ -183,8 +183,7 @@ int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
   rc = tpi_pool_line_up(task->pool, task, &fiber->admission,
                         &fiber->parked.door);
   if (rc != TP_FULL) {
-    tpi_alarm_release(fiber->alarm);
-    fiber->alarm = NULL;
+    stop_alarm(fiber);
     return rc;
   }
   fiber->door = 1;
@@ -209,8 +208,7 @@ static void unpark (tpi_Fiber *fiber) {
   if (fiber->door && !left && fiber->outcome == TP_OK)
     tpi_pool_admitted(fiber->admission.task);
   fiber->door = 0;
-  tpi_alarm_release(fiber->alarm);
-  fiber->alarm = NULL;
+  stop_alarm(fiber);
   tpi_future_suspend(&task->future, 0);
 }
 
@@ -220,8 +218,9 @@ int tpi_fiber_back (lua_State *L, tpi_Place *place) {
 }
 
 int tpi_fiber_submitted (const tpi_Place *place) {
-  return tpi_future_settled(own(place->fiber)) ? TP_CANCELLED
-                                               : place->fiber->outcome;
+  return tpi_future_settled(tpi_fiber_future(place->fiber))
+             ? TP_CANCELLED
+             : place->fiber->outcome;
 }
 
 /* ---------------------------------------------------------------- */
@@ -235,7 +234,7 @@ static int finished (lua_State *L, int status, lua_KContext context) {
   int top = lua_gettop(L);
   (void)context;
   fiber->failed = status != LUA_OK && status != LUA_YIELD;
-  if (tpi_future_settled(own(fiber)))
+  if (tpi_future_settled(tpi_fiber_future(fiber)))
     return 0; /* nobody waits for them any more */
   if (fiber->failed) {
     tpi_failure_send(L, status);
@@ -244,7 +243,7 @@ static int finished (lua_State *L, int status, lua_KContext context) {
   fiber->sends = 1;
   tpi_send_begin(place->S);
   for (int i = 2; i <= top; i++)
-    tpi_send(L, place->S, &own(fiber)->results, i, "result", i - 1);
+    tpi_send(L, place->S, &tpi_fiber_future(fiber)->results, i, "result", i - 1);
   fiber->sends = 0;
   return 0;
 }
@@ -291,7 +290,7 @@ static tpi_Outcome proceed (tpi_Place *place, tpi_Fiber *fiber,
     place->yields = TPI_NOT;
     tpi_set_waiting(base, 1);
     fiber->task->fiber = fiber;
-    tpi_future_suspend(own(fiber), 1);
+    tpi_future_suspend(tpi_fiber_future(fiber), 1);
     place->worker->parks = &fiber->parked;
     tpi_parked_ready(&fiber->parked);
     return TPI_PARKED;

@@ -12,9 +12,7 @@ void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future) {
 }
 
 tpi_Handle *tpi_push_future_handle (lua_State *L) {
-  tpi_Handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
-  handle->future = NULL;
-  handle->readers = handle->cleaned = 0;
+  tpi_Handle *handle = tpi_new_handle(L);
   tpi_push_upvalue(L, TPI_UP_FUTURE);
   lua_setmetatable(L, -2);
   return handle;
@@ -22,12 +20,7 @@ tpi_Handle *tpi_push_future_handle (lua_State *L) {
 
 static tpi_Handle *to_handle (lua_State *L, const tpi_State *S, int index) {
   void *p = lua_touserdata(L, index);
-  int same;
-  if (p == NULL || !lua_getmetatable(L, index))
-    return NULL;
-  same = lua_topointer(L, -1) == S->future_mt;
-  lua_pop(L, 1);
-  return same ? p : NULL;
+  return p != NULL && tpi_has_metatable(L, index, S->future_mt) ? p : NULL;
 }
 
 tpi_Future *tpi_to_future (lua_State *L, const tpi_State *S, int index) {

@@ -4,10 +4,6 @@
 #include "core/clock.h"
 #include "lua/place.h"
 
-static tpi_Future *own (const tpi_Fiber *fiber) {
-  return &fiber->task->task.future;
-}
-
 enum {
   GRACE = 50 * 1000 * 1000, /* ns until a task that goes on is closed */
   TICK = 1000               /* instructions between looks until then */
@@ -34,18 +30,19 @@ static void handler_begins (lua_State *L, tpi_Fiber *fiber) {
    either we see it settled or the beat finds this coroutine. */
 void tpi_fiber_enter (tpi_Place *place, lua_State *L) {
   tpi_put(&place->pulse->current, L);
-  if (place->fiber != NULL && tpi_future_settled(own(place->fiber)))
+  if (place->fiber != NULL &&
+      tpi_future_settled(tpi_fiber_future(place->fiber)))
     hook_every(L, 1);
 }
 
 void tpi_fiber_check (lua_State *L, tpi_Place *place) {
   tpi_Fiber *fiber = place->fiber;
-  if (fiber == NULL || !tpi_future_settled(own(fiber)))
+  if (fiber == NULL || !tpi_future_settled(tpi_fiber_future(fiber)))
     return;
   luaL_checkstack(L, 10, NULL);
   if (fiber->told == 0)
     fiber->told = tpi_now();
-  tpi_push_failure(L, own(fiber), 0);
+  tpi_push_failure(L, tpi_fiber_future(fiber), 0);
   lua_error(L);
 }
 
@@ -61,7 +58,7 @@ static int may_go_on (uint64_t since) { return tpi_now() - since < GRACE; }
 void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
   tpi_Place *place = tpi_place_at(L);
   tpi_Fiber *fiber = place->fiber;
-  if (fiber == NULL || !tpi_future_settled(own(fiber))) {
+  if (fiber == NULL || !tpi_future_settled(tpi_fiber_future(fiber))) {
     lua_sethook(L, NULL, 0, 0); /* it was meant for a task that is over */
     return;
   }
@@ -80,9 +77,7 @@ void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
     return;
   }
   hook_every(L, 1);
-  luaL_checkstack(L, 10, NULL);
-  tpi_push_failure(L, own(fiber), 0);
-  lua_error(L);
+  tpi_fiber_check(L, place);
 }
 
 static int close_thread (lua_State *co, lua_State *from) {
@@ -115,7 +110,7 @@ int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from) {
 int tpi_fiber_give_up (tpi_Place *place, lua_State *co, lua_State *from) {
   tpi_Fiber *fiber = place->fiber;
   int status;
-  if (tpi_future_settled(own(fiber))) {
+  if (tpi_future_settled(tpi_fiber_future(fiber))) {
     fiber->closing = tpi_now();
     fiber->given_up = co;
   }

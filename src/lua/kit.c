@@ -7,6 +7,8 @@
 #include "core/memory.h"
 #include "lua/place.h"
 
+static const char *const paths[] = {"path", "cpath"}; /* of package */
+
 void tpi_kit_free (void *p) {
   tpi_Kit *kit = p;
   if (kit == NULL)
@@ -75,7 +77,6 @@ static void add_preload (lua_State *L, int values) {
 
 /* -> values */
 static void push_values (lua_State *L, int init) {
-  static const char *const paths[] = {"path", "cpath"};
   int values;
   lua_createtable(L, 0, 4);
   values = lua_gettop(L);
@@ -120,7 +121,6 @@ tpi_Kit *tpi_kit_new (lua_State *L, tpi_State *S, int init) {
 
 /* values -> values */
 static void set_paths (lua_State *L, int values) {
-  static const char *const paths[] = {"path", "cpath"};
   lua_getglobal(L, "package");
   for (int i = 0; i < 2; i++) {
     if (lua_getfield(L, values, paths[i]) == LUA_TSTRING)

@@ -15,12 +15,10 @@ tpi_Manager *tpi_push_manager_handle (lua_State *L) {
 
 tpi_Manager *tpi_to_manager (lua_State *L, const tpi_State *S, int index) {
   tpi_Manager *manager = lua_touserdata(L, index);
-  int same;
-  if (manager == NULL || !lua_getmetatable(L, index))
-    return NULL;
-  same = lua_topointer(L, -1) == S->manager_mt;
-  lua_pop(L, 1);
-  return same && manager->pool != NULL ? manager : NULL;
+  return manager != NULL && tpi_has_metatable(L, index, S->manager_mt) &&
+                 manager->pool != NULL
+             ? manager
+             : NULL;
 }
 
 tpi_Manager *tpi_check_manager (lua_State *L, tpi_State *S, int index) {

@@ -4,7 +4,6 @@
 */
 #include <string.h>
 
-#include "core/pin.h"
 #include "lua/send.h"
 
 /* ---------------------------------------------------------------- */
@@ -128,16 +127,6 @@ static void push_own (tpi_Receiver *r, const tpi_Table *own) {
 /* Errors, and the objects of others                                 */
 /* ---------------------------------------------------------------- */
 
-/* Has it that metatable? */
-static int has_metatable (lua_State *L, int index, const void *metatable) {
-  int same;
-  if (!lua_getmetatable(L, index))
-    return 0;
-  same = lua_topointer(L, -1) == metatable;
-  lua_pop(L, 1);
-  return same;
-}
-
 static void put_fields (tpi_Sender *s, tpi_Table *table, int index,
                         const tpi_Path *path, int depth) {
   lua_State *L = s->L;
@@ -185,7 +174,7 @@ int tpi_send_object (tpi_Sender *s, tp_Value *value, int index,
   if (!lua_getmetatable(L, index))
     return 0;
   lua_pop(L, 1);
-  if (has_metatable(L, index, s->S->error_mt)) {
+  if (tpi_has_metatable(L, index, s->S->error_mt)) {
     put_fields(s, tpi_send_shape(s, value, TP_TTABLE, TPI_AN_ERROR, address, 0),
                index, path, depth);
     return 1;

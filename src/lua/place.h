@@ -44,8 +44,7 @@ struct tpi_Fiber {
   tpi_LuaTask *task;
   tpi_Future *alarm;       /* of an await with a timeout, or NULL */
   lua_State *base;
-  lua_State *current;      /* where it goes on */
-  int reference;           /* of the base, in the registry */
+  int reference; /* of the base, in the registry */
   int started;
   int door;                /* it waits at one */
   int outcome;             /* what waiting came to */
@@ -90,6 +89,10 @@ tpi_Place *tpi_place_of (tpi_Worker *worker);
 /* Of a Lua state that is a worker's: the lowest bit is coroutine.c's. */
 static inline tpi_Place *tpi_place_at (lua_State *L) {
   return (tpi_Place *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)1);
+}
+
+static inline tpi_Future *tpi_fiber_future (const tpi_Fiber *fiber) {
+  return &fiber->task->task.future;
 }
 
 /* Marks a coroutine that yielded to wait: nobody else may resume it. */
@@ -147,7 +150,7 @@ void tpi_fiber_hook (lua_State *L, lua_Debug *ar);
 
 /* --- failure.c --- */
 
-/* The message handler of tasks: value -> Error. */
+/* The message handler of tasks: notes the traceback; the value stays. */
 int tpi_failure_handler (lua_State *L);
 /* In the task: error -> ; into its future. */
 void tpi_failure_send (lua_State *L, int status);

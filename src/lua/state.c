@@ -114,10 +114,10 @@ static const void *new_metatable (lua_State *L, const char *name) {
   return lua_topointer(L, -1);
 }
 
-static void push_weak (lua_State *L) {
+void tpi_push_weak (lua_State *L, const char *mode) {
   lua_newtable(L);
   lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
+  lua_pushstring(L, mode);
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
 }
@@ -138,7 +138,7 @@ void tpi_state_push (lua_State *L) {
   lua_rawseti(L, -2, TPI_UP_ERROR);
   lua_newtable(L);
   lua_rawseti(L, -2, TPI_UP_FUNCTIONS);
-  push_weak(L);
+  tpi_push_weak(L, "k");
   lua_rawseti(L, -2, TPI_UP_OUTCOMES);
   lua_newtable(L);
   lua_rawseti(L, -2, TPI_UP_CODES);

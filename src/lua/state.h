@@ -47,9 +47,10 @@ typedef struct tpi_State {
   lua_State *main;
   const void *future_mt;    /* what lua_topointer says of the metatables */
   const void *manager_mt;
-  size_t made;              /* bytes of small tasks, likewise to be told */
   const void *error_mt;
   const void *module;
+  size_t made;              /* bytes of small tasks, not yet told to the
+                               collector, as `owed` of the host */
   uint64_t next_id, end_id; /* ids of futures set aside for this state */
   tpi_Map seen;             /* tables met while sending one list */
   tpi_Key keys[TPI_KEYS];   /* and keys... */
@@ -80,6 +81,19 @@ void tpi_setfuncs (lua_State *L, const luaL_Reg *list);
 /* Pushes upvalue i of the running function on the registry's behalf, for
    code that other modules call. */
 void tpi_push_upvalue (lua_State *L, int i);
+
+/* Pushes an empty table with that __mode. */
+void tpi_push_weak (lua_State *L, const char *mode);
+/* Has the value at `index` that metatable? */
+static inline int tpi_has_metatable (lua_State *L, int index,
+                                     const void *metatable) {
+  int same;
+  if (!lua_getmetatable(L, index))
+    return 0;
+  same = lua_topointer(L, -1) == metatable;
+  lua_pop(L, 1);
+  return same;
+}
 
 /* --- error.c --- */
 

@@ -44,12 +44,6 @@ typedef struct Target {
   int index;                    /* where the Lua function stands */
 } Target;
 
-static const char *name_of (const Target *t) {
-  return t->function != NULL ? t->function->name
-         : t->code != NULL   ? t->code->name
-                             : "a C function";
-}
-
 /* At `index` a name or a function. */
 static Target target_at (lua_State *L, int index) {
   Target t = {NULL, NULL, 0, index};
@@ -65,13 +59,11 @@ static Target target_at (lua_State *L, int index) {
   return t;
 }
 
-static tpi_Task *new_any_task (lua_State *L, tpi_State *S,
-                               tpi_Manager *manager, const Target *t,
-                               size_t room) {
+static tpi_Task *new_any_task (const tpi_State *S, const tpi_Manager *manager,
+                               const Target *t, size_t room) {
   tpi_LuaTask *task;
   if (t->function != NULL)
     return tpi_task_new(&tpi_native, t->function, manager->pool, S->host, room);
-  (void)L;
   task = (tpi_LuaTask *)(void *)tpi_task_new(&tpi_lua_task, t->code,
                                              manager->pool, S->host, room);
   if (task == NULL)
@@ -139,14 +131,12 @@ static void follow (lua_State *L, tpi_State *S, tpi_Task *task,
 static tpi_Task *new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
                            const Target *t, int first) {
   int top = lua_gettop(L), carried = t->function == NULL && !t->plain;
-  tpi_Handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  tpi_Handle *handle = tpi_new_handle(L);
   tpi_Task *task;
   tpi_List *list;
-  handle->future = NULL;
-  handle->readers = handle->cleaned = 0;
   lua_pushvalue(L, lua_upvalueindex(TPI_UP_FUTURE));
   lua_setmetatable(L, -2);
-  task = new_any_task(L, S, manager, t, room_for(L, first, top));
+  task = new_any_task(S, manager, t, room_for(L, first, top));
   if (task == NULL)
     luaL_error(L, "not enough memory");
   handle->future = &task->future;
@@ -200,24 +190,26 @@ static int submit (lua_State *L, tpi_State *S, const tpi_Manager *manager,
   return rc;
 }
 
-/* In a worker it is the running task that was cancelled. */
-static int raise (lua_State *L, const tpi_State *S, int rc, const Target *t) {
+/* In a worker it is the running task that was cancelled; the program was
+   interrupted, with the reason on top. */
+static int raise (lua_State *L, const tpi_State *S, int rc,
+                  const tpi_Task *task) {
   if (rc != TP_CANCELLED)
-    return tpi_raise_code(L, rc, name_of(t));
+    return tpi_raise_code(L, rc, tpi_name_of(&task->future));
   if (S->place != NULL)
     tpi_fiber_check(L, S->place);
   return lua_error(L);
 }
 
 /* manager function args... -> ... Future; what is to be submitted */
-static tpi_Task *prepare (lua_State *L, tpi_State *S, tpi_Manager *manager,
-                          Target *t) {
+static tpi_Task *prepare (lua_State *L, tpi_State *S, tpi_Manager *manager) {
   tpi_Task *task;
+  Target t;
   tpi_state_turn(L, S);
-  *t = target_at(L, 2);
-  if (t->function != NULL && t->function->signature.checked)
-    tpi_check_args(L, S, t->function, 3, 1);
-  task = new_task(L, S, manager, t, 3);
+  t = target_at(L, 2);
+  if (t.function != NULL && t.function->signature.checked)
+    tpi_check_args(L, S, t.function, 3, 1);
+  task = new_task(L, S, manager, &t, 3);
   tell_collector(S, task);
   add_timer(L, task, manager->timeout);
   return task;
@@ -226,38 +218,33 @@ static tpi_Task *prepare (lua_State *L, tpi_State *S, tpi_Manager *manager,
 /* ... Future: a task of a worker was waiting at the door */
 static int called (lua_State *L, int status, lua_KContext context) {
   tpi_State *S = tpi_state(L);
-  Target t;
   int rc = tpi_fiber_submitted(S->place);
   (void)status, (void)context;
-  if (rc == TP_OK)
-    return 1;
-  t = target_at(L, 2);
-  return raise(L, S, rc, &t);
+  return rc == TP_OK ? 1
+                     : raise(L, S, rc, tpi_task_of(tpi_to_future(L, S, -1)));
 }
 
 int tpi_l_call (lua_State *L) {
   tpi_State *S = tpi_state(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
-  Target t;
-  tpi_Task *task = prepare(L, S, manager, &t);
+  tpi_Task *task = prepare(L, S, manager);
   int rc;
   if (S->place == NULL || manager->fails)
     rc = submit(L, S, manager, task);
   else if ((rc = tpi_pool_submit(manager->pool, task, NULL)) == TP_FULL)
     rc = tpi_fiber_submit(L, S->place, task, 0, called);
-  return rc == TP_OK ? 1 : raise(L, S, rc, &t);
+  return rc == TP_OK ? 1 : raise(L, S, rc, task);
 }
 
 int tpi_l_try_call (lua_State *L) {
   tpi_State *S = tpi_state(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
-  Target t;
-  tpi_Task *task = prepare(L, S, manager, &t);
+  tpi_Task *task = prepare(L, S, manager);
   int rc = tpi_pool_submit(manager->pool, task, NULL);
   if (rc == TP_OK)
     return 1;
   if (rc != TP_FULL)
-    return raise(L, S, rc, &t);
+    return raise(L, S, rc, task);
   lua_pushnil(L);
   lua_pushliteral(L, "full");
   return 2;
@@ -269,7 +256,6 @@ int tpi_l_try_call (lua_State *L) {
 
 /* A batch on its way; a userdata. */
 typedef struct Batch {
-  Target target;
   size_t count, done;
   tpi_Task *tasks[];
 } Batch;
@@ -332,7 +318,7 @@ static int submit_rest (lua_State *L, int status, lua_KContext waited) {
   }
   if (rc == TP_OK)
     return 1;
-  return raise(L, S, break_off(batch, rc), &batch->target);
+  return raise(L, S, break_off(batch, rc), batch->tasks[batch->done]);
 }
 
 /* manager name list; 4: the batch, 5: futures; nothing is queued before all
@@ -349,9 +335,8 @@ int tpi_l_call_many (lua_State *L) {
   t = target_at(L, 2);
   n = luaL_len(L, 3);
   luaL_argcheck(L, n >= 0 && n < INT32_MAX, 3, "not a list of calls");
-  batch = lua_newuserdatauv(
-      L, sizeof *batch + (size_t)n * sizeof *batch->tasks, 0);
-  batch->target = t;
+  batch =
+      lua_newuserdatauv(L, sizeof *batch + (size_t)n * sizeof *batch->tasks, 0);
   batch->count = (size_t)n;
   batch->done = 0;
   lua_createtable(L, (int)n, 0);
