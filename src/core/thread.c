@@ -22,6 +22,8 @@ static atomic_uint alive; /* threads that have not reached their end */
 static tpi_Lock lock;
 static pthread_t ended; /* guarded by lock */
 static int any_ended;   /* guarded by lock */
+static sigset_t outer;  /* guarded by lock */
+static int any_started; /* guarded by lock */
 
 /* Joins the thread that ended last, if any, and names the next to be joined
    (or none). The join is short: that thread has nothing left to run. */
@@ -58,6 +60,21 @@ static void mask_of_workers (sigset_t *set) {
     sigdelset(set, faults[i]);
 }
 
+/* The first of our threads is started by one that is not. */
+static void note_outer_mask (const sigset_t *mask) {
+  tpi_lock(&lock);
+  if (!any_started)
+    outer = *mask;
+  any_started = 1;
+  tpi_unlock(&lock);
+}
+
+void tpi_thread_outer_mask (sigset_t *mask) {
+  tpi_lock(&lock);
+  *mask = outer;
+  tpi_unlock(&lock);
+}
+
 int tpi_thread_start (void (*run) (void *), void *argument) {
   sigset_t mask, before;
   pthread_t thread;
@@ -70,6 +87,7 @@ int tpi_thread_start (void (*run) (void *), void *argument) {
   atomic_fetch_add(&alive, 1);
   mask_of_workers(&mask);
   pthread_sigmask(SIG_SETMASK, &mask, &before);
+  note_outer_mask(&before);
   rc = tpi_denied() ? -1 : pthread_create(&thread, NULL, trampoline, start);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (rc == 0)

@@ -9,6 +9,7 @@
 #ifndef TPI_THREAD_H
 #define TPI_THREAD_H
 
+#include <signal.h>
 #include <stdint.h>
 
 #include "core/atomic.h"
@@ -18,6 +19,10 @@
 /* Runs run(argument) on a new thread. TP_OK, or TP_NOMEM when the system
    has no more threads to give. */
 int tpi_thread_start (void (*run) (void *), void *argument);
+
+/* The signal mask of the program, as it was when the first of our threads was
+   started: for the children of one. */
+void tpi_thread_outer_mask (sigset_t *mask);
 
 /* Blocks until none of our threads is alive, or the deadline: true when
    none is. Not to be called from one of them. */

@@ -143,9 +143,13 @@ int tpi_has_table (const tpi_List *list);
 
 /* Has the Lua function at `index` no upvalues but the globals? */
 int tpi_is_plain (lua_State *L, int index);
-/* In the registry, by its address: functions of Lua -> what a worker has in
-   their place. */
-extern const char tpi_replaced;
+
+/* --- replace.c --- */
+
+/* C function -> C function; in a worker: what it has for one of Lua's own
+   that arrived, and the reverse for one that leaves. */
+void tpi_replace_arrived (lua_State *L);
+void tpi_replace_leaving (lua_State *L);
 
 /* --- object.c --- */
 

@@ -38,24 +38,35 @@ static int pin_function (lua_State *L) {
   return 0;
 }
 
-static tp_Value send_c_function (tpi_Sender *s, int index,
-                                 const tpi_Path *path) {
-  lua_CFunction f = lua_tocfunction(s->L, index);
+/* ... function -> ... */
+static tp_Value send_light (tpi_Sender *s, const tpi_Path *path) {
+  lua_State *L = s->L;
+  int index = lua_gettop(L);
   tp_Value value = tpi_nil();
-  if (tpi_send_own(s, &value, index))
-    return value;
-  if (lua_getupvalue(s->L, index, 1) != NULL) {
-    lua_pop(s->L, 1);
+  if (lua_getupvalue(L, index, 1) != NULL) {
+    lua_pop(L, 1);
     tpi_refuse(s, path, "a C function with upvalues cannot be sent");
   }
-  if (!tpi_code_pinned(s->L, index)) {
-    lua_pushcfunction(s->L, pin_function);
-    lua_pushvalue(s->L, index);
+  if (!tpi_code_pinned(L, index)) {
+    lua_pushcfunction(L, pin_function);
+    lua_pushvalue(L, index);
     tpi_send_aside(s, 1, 0);
   }
   value.tag = TP_TFUNCTION;
-  value.as.integer = (int64_t)(intptr_t)f;
+  value.as.integer = (int64_t)(intptr_t)lua_tocfunction(L, index);
+  lua_pop(L, 1);
   return value;
+}
+
+static tp_Value send_c_function (tpi_Sender *s, int index,
+                                 const tpi_Path *path) {
+  tp_Value value = tpi_nil();
+  if (tpi_send_own(s, &value, index))
+    return value;
+  luaL_checkstack(s->L, 8, NULL);
+  lua_pushvalue(s->L, index);
+  tpi_replace_leaving(s->L);
+  return send_light(s, path);
 }
 
 /* Is the value on top the globals? */
@@ -200,25 +211,14 @@ static void push_closure (tpi_Receiver *r, const tpi_Table *closure) {
     set_upvalue(r, &closure->table.array[i], function, (int)i);
 }
 
-/* In a worker some functions of Lua's own are replaced. */
-static void push_c_function (lua_State *L, lua_CFunction f) {
-  lua_pushcfunction(L, f);
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &tpi_replaced) == LUA_TTABLE) {
-    lua_pushvalue(L, -2);
-    if (lua_rawget(L, -2) != LUA_TNIL)
-      lua_replace(L, -3);
-    else
-      lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-}
-
 void tpi_push_function (tpi_Receiver *r, const tp_Value *value) {
   const tpi_Table *closure = tpi_tableof(value);
-  if (closure != NULL)
+  if (closure != NULL) {
     push_closure(r, closure);
-  else if (value->tag & TPI_OBJECT)
+  } else if (value->tag & TPI_OBJECT) {
     tpi_code_push(r->L, tpi_value_object(value));
-  else
-    push_c_function(r->L, (lua_CFunction)(intptr_t)value->as.integer);
+  } else {
+    lua_pushcfunction(r->L, (lua_CFunction)(intptr_t)value->as.integer);
+    tpi_replace_arrived(r->L);
+  }
 }

@@ -6,8 +6,6 @@
 
 #include "lua/place.h"
 
-const char tpi_replaced = 0;
-
 enum { RESUME, WRAP }; /* the context of a continuation */
 
 static int is_waiting (lua_State *co) {
@@ -16,7 +14,7 @@ static int is_waiting (lua_State *co) {
 
 static lua_State *check_co (lua_State *L) {
   lua_State *co = lua_tothread(L, 1);
-  luaL_argexpected(L, co, 1, "coroutine");
+  luaL_argexpected(L, co, 1, "thread");
   return co;
 }
 
@@ -150,13 +148,15 @@ static int is_base (lua_State *L) {
 }
 
 static int co_yield (lua_State *L) {
-  if (is_base(L))
-    return luaL_error(L, "attempt to yield from outside a coroutine");
+  if (is_base(L)) {
+    lua_pushliteral(L, "attempt to yield from outside a coroutine");
+    return lua_error(L);
+  }
   return lua_yield(L, lua_gettop(L));
 }
 
 static int co_isyieldable (lua_State *L) {
-  lua_State *co = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
+  lua_State *co = lua_isnone(L, 1) ? L : check_co(L);
   lua_pushboolean(L, !is_base(co) && lua_isyieldable(co));
   return 1;
 }
@@ -199,18 +199,11 @@ static const luaL_Reg functions[] = {{"resume", co_resume},
                                      {"close", co_close},
                                      {NULL, NULL}};
 
-/* Light functions, so that they cross like Lua's own; those of Lua that come
-   from elsewhere become ours (closure.c). */
 void tpi_open_coroutines (lua_State *L) {
-  lua_newtable(L); /* Lua's -> ours */
   lua_getglobal(L, LUA_COLIBNAME);
   for (const luaL_Reg *f = functions; f->name != NULL; f++) {
-    lua_getfield(L, -1, f->name);
     lua_pushcfunction(L, f->func);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -4, f->name);
-    lua_rawset(L, -4);
+    tpi_replace(L, f->name);
   }
   lua_pop(L, 1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &tpi_replaced);
 }

@@ -77,6 +77,7 @@ static int set_up (lua_State *L) {
   lua_settop(L, 0);
   tpi_open_coroutines(L);
   tpi_open_worklib(L);
+  tpi_open_spawn(L);
   if (place->worker->pool->kit != NULL)
     tpi_kit_unpack(L, place->worker->pool->kit);
   return 0;

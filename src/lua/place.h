@@ -148,6 +148,12 @@ int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from);
 int tpi_fiber_give_up (tpi_Place *place, lua_State *co, lua_State *from);
 void tpi_fiber_hook (lua_State *L, lua_Debug *ar);
 
+/* --- replace.c --- */
+
+/* table function -> table; it stands there by that name from now on, and for
+   the one of Lua that stood there when that arrives. */
+void tpi_replace (lua_State *L, const char *name);
+
 /* --- failure.c --- */
 
 /* The message handler of tasks: notes the traceback; the value stays. */
@@ -160,11 +166,13 @@ tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber, int status);
 /* Settles a task of a place that could not be made. */
 void tpi_failure_broken (const tpi_Place *place, tpi_LuaTask *task);
 
-/* --- coroutine.c, worklib.c, current.c --- */
+/* --- coroutine.c, worklib.c, spawn.c, current.c --- */
 
 void tpi_open_coroutines (lua_State *L);
 /* print, io.write, os.exit, os.setlocale */
 void tpi_open_worklib (lua_State *L);
+/* os.execute, io.popen */
+void tpi_open_spawn (lua_State *L);
 int tpi_l_current (lua_State *L);
 void tpi_open_task (lua_State *L);
 int tpi_l_task (lua_State *L);

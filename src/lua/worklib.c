@@ -42,40 +42,52 @@ static void push_text (lua_State *L, int i) {
   lua_pushvalue(L, i);
 }
 
-/* The write of files, which is the first upvalue, with the arguments from
-   2 on in one; the file stands at 1, which `given` says was the caller's. */
-static int write_at_once (lua_State *L, int given) {
+/* file arguments... -> file, or what failed; argument i is number i - before
+   to the caller */
+static int write_at_once (lua_State *L, int before) {
+  luaL_Stream *file = lua_touserdata(L, 1);
   int n = lua_gettop(L);
+  const char *text;
+  size_t length;
   luaL_Buffer b;
   luaL_checkstack(L, 4, NULL);
   luaL_buffinit(L, &b);
   for (int i = 2; i <= n; i++) {
     if (!lua_isstring(L, i))
-      luaL_argerror(L, given ? i : i - 1,
+      luaL_argerror(L, i - before,
                     lua_pushfstring(L, "string expected, got %s",
                                     luaL_typename(L, i)));
     push_text(L, i);
     luaL_addvalue(&b);
   }
   luaL_pushresult(&b);
-  lua_pushvalue(L, lua_upvalueindex(1));
+  text = lua_tolstring(L, -1, &length);
+  if (fwrite(text, 1, length, file->f) != length)
+    return luaL_fileresult(L, 0, NULL);
   lua_pushvalue(L, 1);
-  lua_pushvalue(L, -3);
-  lua_call(L, 2, LUA_MULTRET);
-  return lua_gettop(L) - n - 1;
+  return 1;
 }
 
+static int is_closed (lua_State *L) {
+  const luaL_Stream *file = luaL_checkudata(L, 1, LUA_FILEHANDLE);
+  return file->closef == NULL;
+}
+
+/* As a method its arguments count from 2 on. */
 static int file_write (lua_State *L) {
-  luaL_checkudata(L, 1, LUA_FILEHANDLE);
-  return write_at_once(L, 1);
+  if (is_closed(L))
+    return luaL_error(L, "attempt to use a closed file");
+  return write_at_once(L, 0);
 }
 
-/* upvalues: write, io.output */
+/* upvalue: io.output */
 static int io_write (lua_State *L) {
-  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushvalue(L, lua_upvalueindex(1));
   lua_call(L, 0, 1);
   lua_insert(L, 1);
-  return write_at_once(L, 0);
+  if (is_closed(L))
+    return luaL_error(L, "default output file is closed");
+  return write_at_once(L, 1);
 }
 
 static int os_exit (lua_State *L) {
@@ -83,7 +95,6 @@ static int os_exit (lua_State *L) {
                        "return, or raise an error");
 }
 
-/* upvalue: os.setlocale */
 static int os_setlocale (lua_State *L) {
   static const char *const categories[] = {"all",      "collate", "ctype",
                                            "monetary", "numeric", "time", NULL};
@@ -99,41 +110,22 @@ static int os_setlocale (lua_State *L) {
   return 1;
 }
 
-/* table function -> table; a function of Lua that was sent becomes this one
-   as well (tpi_push_c_function) */
-static void replace (lua_State *L, const char *name) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &tpi_replaced);
-  lua_getfield(L, -3, name);
-  lua_pushvalue(L, -3);
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
-  lua_setfield(L, -2, name);
-}
-
 void tpi_open_worklib (lua_State *L) {
   lua_pushglobaltable(L);
   lua_pushcfunction(L, print);
-  replace(L, "print");
-  lua_getglobal(L, "io");
+  tpi_replace(L, "print");
   luaL_getmetatable(L, LUA_FILEHANDLE);
-  lua_getfield(L, -1, "__index"); /* io mt methods */
-  lua_getfield(L, -1, "write");
-  lua_getfield(L, -4, "output"); /* io mt methods write output */
-  lua_pushvalue(L, -2);
-  lua_pushcclosure(L, file_write, 1);
-  lua_pushvalue(L, -4);
-  lua_insert(L, -2); /* io mt methods write output methods file_write */
-  replace(L, "write");
-  lua_pop(L, 1);
-  lua_pushcclosure(L, io_write, 2); /* io mt methods io_write */
-  lua_pushvalue(L, -4);
-  lua_insert(L, -2);
-  replace(L, "write");
-  lua_pop(L, 4);
+  lua_getfield(L, -1, "__index");
+  lua_pushcfunction(L, file_write);
+  tpi_replace(L, "write");
+  lua_getglobal(L, "io");
+  lua_getfield(L, -1, "output");
+  lua_pushcclosure(L, io_write, 1);
+  tpi_replace(L, "write");
   lua_getglobal(L, "os");
   lua_pushcfunction(L, os_exit);
-  replace(L, "exit");
+  tpi_replace(L, "exit");
   lua_pushcfunction(L, os_setlocale);
-  replace(L, "setlocale");
-  lua_pop(L, 2);
+  tpi_replace(L, "setlocale");
+  lua_pop(L, 5);
 }
