@@ -564,6 +564,25 @@ describe("awaits that cannot yield, nested,", function ()
     end
   end)
 
+  -- Tasks that could not yield kept their slots, or waited at the door for
+  -- slots that only they could free; or were told of rings that were none.
+  it("come to an end in pools with small queues", function ()
+    for workers = 1, 3 do
+      for _, queue in ipairs { 1, 2, 6 } do
+        local pool = session.pool { workers = workers, queue = queue }
+        for _ = 1, session.check and 2 or 10 do
+          local futures = {}
+          for i = 1, 20 do
+            futures[i] = pool:call(deep, 6)
+          end
+          for _, future in ipairs(futures) do
+            expect.are.equal(7, future:await(limit))
+          end
+        end
+      end
+    end
+  end)
+
   it("have no depth where they yield", function ()
     local function down(n)
       local pool = require "tidepool".current()

@@ -599,6 +599,48 @@ describe("in a worker", function ()
   end)
 end)
 
+describe("the Lua state of a worker", function ()
+  after_each(session.finish)
+
+  it("is closed when shutdown returns", function ()
+    for _ = 1, session.check and 5 or 50 do
+      local name = os.tmpname()
+      local pool = session.pool { workers = 2 }
+      pool:call(function (path)
+        kept = io.open(path, "w")
+        kept:write "written"
+      end, name):await(session.limit)
+      assert.is_true(pool:shutdown { timeout = session.limit })
+      local file <close> = assert(io.open(name))
+      assert.are.equal("written", file:read "a")
+      os.remove(name)
+    end
+  end)
+
+  it("has its pool, which is closed, while it is closed", function ()
+    local name = os.tmpname()
+    local pool = session.pool()
+    pool:call(function (path)
+      local current = tidepool.current()
+      kept = setmetatable({}, { __gc = function ()
+        local file <close> = io.open(path, "w")
+        local _, err = pcall(current.call, current, print)
+        file:write(tostring(err), "\n",
+          select(2, pcall(current.stats, current)).submitted, "\n",
+          tostring(tidepool.current() == nil), "\n",
+          select(2, pcall(tidepool.invoke, "test.add", 1, 2)))
+      end })
+    end, name):await(session.limit)
+    assert.is_true(pool:shutdown { timeout = session.limit })
+    local file <close> = assert(io.open(name))
+    assert.is_truthy(file:read "l":find "shut down")
+    assert.are.equal("1", file:read "l")
+    assert.are.equal("false", file:read "l")
+    assert.is_truthy(file:read "l":find "for Lua tasks")
+    os.remove(name)
+  end)
+end)
+
 describe("a pool in a task", function ()
   after_each(session.finish)
 

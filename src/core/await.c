@@ -50,13 +50,13 @@ static int untangle (tpi_Worker *worker, tpi_Task *task, tpi_Future *future) {
   tpi_Run frame = {NULL, NULL};
   while (worker->depth < MOST_DEPTH) {
     tpi_Task *other = tpi_pool_untangle(worker, &frame, future);
-    tpi_Future *before;
+    tpi_Cover cover;
     if (other == NULL)
       return 1;
     tpi_future_retain(&other->future);
-    before = tpi_task_awaits_instead(task, &other->future);
+    tpi_task_cover(&cover, task, &other->future);
     tpi_worker_on_top(worker, &frame, other);
-    tpi_task_awaits_instead(task, before);
+    tpi_task_uncover(&cover);
     tpi_future_release(&other->future);
   }
   return tpi_pool_untangle(worker, NULL, future) == NULL;
@@ -91,7 +91,7 @@ static int sleep_on (tpi_Worker *worker, Either *e, tpi_Future *future,
       return TP_FULL;
     if (tpi_future_settled(future))
       return TP_OK;
-    if (helped)
+    if (helped || tpi_pool_unstick(worker->pool))
       continue;
     if (tpi_future_settled(own))
       return TP_CANCELLED;
@@ -142,11 +142,12 @@ static int block (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
 
 int tpi_worker_await (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
                       uint64_t deadline, char *ring_text, size_t size) {
-  int rc = TP_OK;
+  int rc;
   if (tpi_future_settled(future))
     return TP_OK;
-  if (!tpi_task_await(task, future, ring_text, size))
-    return TP_INVALID;
+  rc = tpi_task_await(task, future, 0, ring_text, size);
+  if (rc != TP_OK)
+    return rc;
   if (future->class->help != NULL)
     future->class->help(future, worker);
   if (!tpi_future_settled(future))

@@ -33,8 +33,9 @@ void tpi_pool_unlock (tp_Manager *pool, tpi_Effects *effects) {
   tpi_Worker *worker = effects->wake;
   tpi_Waiter *due = tpi_waiters_take(&effects->due);
   atomic_uint *word = effects->word;
-  int dead = pool->handles == 0 && pool->alive == 0 && !pool->dead &&
-             tpi_peek(&pool->slots) == 0 && all_settled_locked(pool);
+  int dead = pool->handles == 0 && pool->alive + pool->leaving == 0 &&
+             !pool->dead && tpi_peek(&pool->slots) == 0 &&
+             all_settled_locked(pool);
   pool->dead |= dead;
   tpi_unlock(&pool->lock);
   while (worker != NULL) {
@@ -96,31 +97,45 @@ void tpi_pool_enqueue_locked (tp_Manager *pool, tpi_Task *task) {
   tpi_queue_push(&pool->queue, &task->item, (tp_Priority)task->priority);
 }
 
-static void settle_admission_locked (tp_Manager *pool, tpi_Admission *first,
+/* The one that stands there leaves the door. */
+static void settle_admission_locked (tp_Manager *pool, tpi_Admission **at,
                                      int outcome, tpi_Effects *effects) {
-  pool->door = first->next;
-  if (pool->door == NULL)
-    pool->door_end = &pool->door;
-  first->outcome = outcome;
-  tpi_waiter_add(&effects->due, first->waiter);
+  tpi_Admission *admission = *at;
+  *at = admission->next;
+  if (*at == NULL)
+    pool->door_end = at;
+  admission->outcome = outcome;
+  tpi_waiter_add(&effects->due, admission->waiter);
+}
+
+void tpi_pool_admit_locked (tp_Manager *pool, tpi_Admission **at,
+                            tpi_Effects *effects) {
+  tpi_Task *task = (*at)->task;
+  settle_admission_locked(pool, at, TP_OK, effects);
+  tpi_pool_enqueue_locked(pool, task);
+  tpi_poke(&pool->signal, (unsigned)pool->submitted);
+  tpi_pool_wake_locked(pool, effects);
 }
 
 void tpi_pool_free_slot_locked (tp_Manager *pool, tpi_Effects *effects) {
-  tpi_Admission *first = pool->door;
-  if (first == NULL || tpi_peek(&pool->slots) > pool->capacity) {
+  if (pool->door == NULL || tpi_peek(&pool->slots) > pool->capacity)
     tpi_poke(&pool->slots, tpi_peek(&pool->slots) - 1);
+  else
+    tpi_pool_admit_locked(pool, &pool->door, effects);
+}
+
+void tpi_pool_lend_slot_locked (tpi_Worker *worker, tpi_Effects *effects) {
+  tpi_Task *task = worker->runs->task;
+  if (task == NULL || task->resumed)
     return;
-  }
-  settle_admission_locked(pool, first, TP_OK, effects);
-  tpi_pool_enqueue_locked(pool, first->task);
-  tpi_poke(&pool->signal, (unsigned)pool->submitted);
-  tpi_pool_wake_locked(pool, effects);
+  task->resumed = 1;
+  tpi_pool_free_slot_locked(worker->pool, effects);
 }
 
 void tpi_pool_refuse_locked (tp_Manager *pool, tpi_Effects *effects) {
   while (pool->door != NULL) {
     pool->door->task->place = TPI_OUTSIDE;
-    settle_admission_locked(pool, pool->door, TP_CLOSED, effects);
+    settle_admission_locked(pool, &pool->door, TP_CLOSED, effects);
   }
 }
 

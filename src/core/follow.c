@@ -114,14 +114,40 @@ static void one_less (tpi_Follow *f, int told) {
   tpi_pool_release(pool);
 }
 
-static void tell (tpi_Waiter *w) {
-  const tpi_Input *input = (const tpi_Input *)(const void *)w;
+static void hear (const tpi_Input *input) {
   tpi_Follow *f = input->follow;
   tpi_Task *task = f->task;
   if (tpi_future_state(input->future) != TPI_COMPLETED)
     follow_down(f, input->future);
   one_less(f, 1);
   tpi_future_release(&task->future);
+}
+
+/* What was told here and not heard yet, first come first. */
+static _Thread_local tpi_Waiter *told;
+static _Thread_local int hearing;
+
+/* Hearing may end the task, and so tell those that follow it: however many
+   follow each other, they are heard one after the other, not one in the
+   other. Nobody waits for a follower to have heard. */
+static void tell (tpi_Waiter *w) {
+  static _Thread_local tpi_Waiter **end;
+  w->next = NULL;
+  if (hearing) {
+    *end = w;
+    end = &w->next;
+    return;
+  }
+  told = w;
+  hearing = 1;
+  while (told != NULL) {
+    tpi_Waiter *first = told;
+    told = first->next;
+    if (told == NULL)
+      end = &told;
+    hear((const tpi_Input *)(const void *)first);
+  }
+  hearing = 0;
 }
 
 /* ---------------------------------------------------------------- */
@@ -169,11 +195,24 @@ tpi_Future *tpi_follow_next (const tpi_Task *task) {
   return NULL;
 }
 
+/* One input at a time, so that a long chain is not freed by recursion. */
+static void release (tpi_Block *shell, tpi_List *list) {
+  tpi_Follow *f = (tpi_Follow *)(void *)shell;
+  if (f->count == 0) {
+    tpi_free(f);
+    return;
+  }
+  shell->next = NULL;
+  tpi_list_bequeath(list, shell);
+  tpi_future_let_go(f->inputs[--f->count].future, list);
+}
+
 void tpi_follow_free (tpi_Task *task, tpi_List *heir) {
   tpi_Follow *f = task->follow;
   if (f == NULL)
     return;
-  for (unsigned i = 0; i < f->count; i++)
-    tpi_future_let_go(f->inputs[i].future, heir);
-  tpi_free(f);
+  f->shell.next = NULL;
+  f->shell.release = release;
+  f->shell.size = 0;
+  tpi_list_bequeath(heir, &f->shell);
 }

@@ -23,6 +23,7 @@ typedef struct tpi_Input {
 } tpi_Input;
 
 struct tpi_Follow {
+  tpi_Block shell; /* while it is freed */
   tpi_Task *task;
   _Atomic(tpi_Future *) cause; /* the input that failed first, or NULL */
   atomic_uint left;  /* inputs that have not told */

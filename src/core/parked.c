@@ -61,13 +61,62 @@ void tpi_parked_untie (tpi_Parked *p, int gone) {
 /* Who awaits whom                                                   */
 /* ---------------------------------------------------------------- */
 
-static tpi_Lock lock; /* guards `awaits` of all tasks */
+static tpi_Lock lock; /* guards `awaits` and `covered` of all tasks */
+static tpi_Cover *covers; /* of all threads; guarded likewise */
 
-static tpi_Future *next_locked (tpi_Future *f) {
+/* What it waits for by its own will. */
+static tpi_Future *wish_locked (tpi_Future *f) {
   const tpi_Task *task = tpi_task_of(f);
   if (!f->class->task)
     return NULL;
   return task->awaits != NULL ? task->awaits : tpi_follow_next(task);
+}
+
+/* What it waits for first. */
+static tpi_Future *next_locked (tpi_Future *f) {
+  const tpi_Cover *cover = covers;
+  if (!f->class->task || !tpi_task_of(f)->covered)
+    return wish_locked(f);
+  while (&cover->task->future != f)
+    cover = cover->next;
+  return cover->by;
+}
+
+typedef tpi_Future *Next (tpi_Future *);
+
+/* Up to that future, or as far as it goes. One that runs on top of a task, and
+   is about to park, may wait for that: a ring, for a moment. */
+static tpi_Future *walk_locked (tpi_Future *from, const tpi_Future *to,
+                                Next *next) {
+  tpi_Future *behind = from, *ahead;
+  for (unsigned n = 1; from != to && (ahead = next(from)) != NULL; n++) {
+    from = ahead;
+    if (n % 2 == 0)
+      behind = next(behind);
+    if (from == behind)
+      break;
+  }
+  return from;
+}
+
+void tpi_task_cover (tpi_Cover *cover, tpi_Task *task, tpi_Future *by) {
+  cover->task = task;
+  cover->by = by;
+  tpi_lock(&lock);
+  task->covered = 1;
+  cover->next = covers;
+  covers = cover;
+  tpi_unlock(&lock);
+}
+
+void tpi_task_uncover (tpi_Cover *cover) {
+  tpi_Cover **at = &covers;
+  tpi_lock(&lock);
+  while (*at != cover)
+    at = &(*at)->next;
+  *at = cover->next;
+  cover->task->covered = 0;
+  tpi_unlock(&lock);
 }
 
 /* What does not fit is cut. */
@@ -90,27 +139,29 @@ static void describe_locked (tpi_Future *first, tpi_Future *awaited,
                              char *ring, size_t size) {
   char *at = ring, *end = ring + size;
   add_name(first, &at, end);
-  for (tpi_Future *f = awaited; f != first; f = next_locked(f)) {
+  for (tpi_Future *f = awaited; f != first; f = wish_locked(f)) {
     add(&at, end, " > ");
     add_name(f, &at, end);
   }
   add(&at, end, " > itself");
 }
 
-int tpi_task_await (tpi_Task *task, tpi_Future *awaited, char *ring,
-                    size_t size) {
-  tpi_Future *own = &task->future, *f = awaited;
+int tpi_task_await (tpi_Task *task, tpi_Future *awaited, int yields,
+                    char *ring, size_t size) {
+  tpi_Future *own = &task->future;
+  int rc = TP_OK;
   tpi_lock(&lock);
-  while (f != NULL && f != own)
-    f = next_locked(f);
-  if (f == NULL) {
+  if (walk_locked(awaited, own, wish_locked) == own) {
+    describe_locked(own, awaited, ring, size);
+    rc = TP_INVALID;
+  } else if (!yields && walk_locked(awaited, own, next_locked) == own) {
+    rc = TP_FULL;
+  } else {
     tpi_future_retain(awaited);
     task->awaits = awaited;
-  } else {
-    describe_locked(own, awaited, ring, size);
   }
   tpi_unlock(&lock);
-  return f == NULL;
+  return rc;
 }
 
 void tpi_task_awaits_no_more (tpi_Task *task) {
@@ -122,28 +173,17 @@ void tpi_task_awaits_no_more (tpi_Task *task) {
   tpi_future_release(awaited);
 }
 
-tpi_Future *tpi_task_awaits_instead (tpi_Task *task, tpi_Future *future) {
-  tpi_Future *before;
-  tpi_lock(&lock);
-  before = task->awaits;
-  task->awaits = future;
-  tpi_unlock(&lock);
-  return before;
-}
-
 int tpi_future_hangs_on (tpi_Future *future, const tpi_Future *other) {
+  int hangs;
   tpi_lock(&lock);
-  while (future != NULL && future != other)
-    future = next_locked(future);
+  hangs = walk_locked(future, other, next_locked) == other;
   tpi_unlock(&lock);
-  return future != NULL;
+  return hangs;
 }
 
 tpi_Future *tpi_future_leaf (tpi_Future *future) {
-  tpi_Future *next;
   tpi_lock(&lock);
-  while ((next = next_locked(future)) != NULL)
-    future = next;
+  future = walk_locked(future, NULL, next_locked);
   tpi_future_retain(future);
   tpi_unlock(&lock);
   return future;

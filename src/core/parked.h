@@ -33,16 +33,26 @@ void tpi_parked_ready (tpi_Parked *p);
 void tpi_parked_untie (tpi_Parked *p, int gone);
 
 /*
-** Notes what a task awaits; false, and nothing is noted, if that closes a
-** ring, which is then described in `ring`. A task awaits one future at a
-** time, which it retains until it awaits no more.
+** Notes what a task awaits. TP_INVALID, and nothing is noted, if that closes a
+** ring, which is then described in `ring`; TP_FULL if the task cannot yield
+** and would wait for one that it runs on top of. A task awaits one future at
+** a time, which it retains until it awaits no more.
 */
-int tpi_task_await (tpi_Task *task, tpi_Future *awaited, char *ring,
-                    size_t size);
+int tpi_task_await (tpi_Task *task, tpi_Future *awaited, int yields,
+                    char *ring, size_t size);
 void tpi_task_awaits_no_more (tpi_Task *task);
-/* For a while it awaits another one: that runs on top of its stack. Answers
-   what it did, to be put back. Nothing is retained. */
-tpi_Future *tpi_task_awaits_instead (tpi_Task *task, tpi_Future *future);
+
+/* On the stack of a worker: another task runs on top of one that awaits
+   something else, and holds it up. */
+typedef struct tpi_Cover {
+  struct tpi_Cover *next;
+  tpi_Task *task;
+  tpi_Future *by;
+} tpi_Cover;
+
+void tpi_task_cover (tpi_Cover *cover, tpi_Task *task, tpi_Future *by);
+void tpi_task_uncover (tpi_Cover *cover);
+
 /* Does the future stand in the way of this one, as far as tasks have noted
    what they await? */
 int tpi_future_hangs_on (tpi_Future *future, const tpi_Future *other);

@@ -98,7 +98,7 @@ void tpi_pool_close (tp_Manager *pool) {
 int tpi_pool_join (tp_Manager *pool, tpi_Parker *p, uint64_t deadline) {
   int answer, left;
   tpi_lock(&pool->lock);
-  if (pool->alive == 0) {
+  if (pool->alive + pool->leaving == 0) {
     tpi_unlock(&pool->lock);
     tpi_park_left(p);
     return TPI_RUNG;

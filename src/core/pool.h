@@ -57,6 +57,8 @@ typedef struct tpi_Admission {
   struct tpi_Admission *next;
   tpi_Task *task;
   tpi_Waiter *waiter;
+  tpi_Task *visitor; /* who calls, if that is a task; or NULL */
+  int blocks;        /* it keeps a worker of the pool blocked */
   int outcome; /* once the waiter was told: TP_OK or TP_CLOSED */
 } tpi_Admission;
 
@@ -124,7 +126,8 @@ struct tpi_Worker {
   atomic_uint hailed;    /* how many were told */
   unsigned hails;        /* ...when it became a seeker */
   void *keeps;           /* of a kind of tasks that needs a place here, ... */
-  void (*fini) (void *); /* ...and what becomes of it, on the worker */
+  void (*fini) (void *); /* ...and what becomes of it, on the worker, as long
+                            as the pool is there */
   atomic_ullong completed, failed; /* it writes, any may read */
   tpi_Histogram waits, takes;
 };
@@ -146,13 +149,14 @@ struct tp_Manager {
   char from[TPI_LINE];
   tpi_Worker *all;
   unsigned alive, blocked; /* workers; those blocked in an await */
+  unsigned leaving;     /* workers that take no more, but clean up */
   tpi_Item parked;      /* a ring: tasks that have given their worker away */
   tpi_Item held;        /* another: tasks that follow futures */
   int dead;             /* being freed */
   unsigned handles;
   _Atomic(tpi_Barrier *) barriers; /* changed under the lock */
   unsigned stolen;      /* tasks out of the queue, about to be cancelled */
-  tpi_Waiter *closers;  /* told when the last worker has left */
+  tpi_Waiter *closers;  /* told when the last worker has cleaned up */
   uint64_t completed, failed, cancelled; /* less what workers count */
   tpi_Histogram waits, takes;            /* of workers that have left */
   /* constant */
@@ -268,6 +272,10 @@ void tpi_pool_concluded (tpi_Worker *worker);
 void tpi_pool_unlock (tp_Manager *pool, tpi_Effects *effects);
 /* Into the queue, or among the held; the pool retains it. */
 void tpi_pool_enqueue_locked (tp_Manager *pool, tpi_Task *task);
+/* The one that stands there at the door comes in, with the slot that there is
+   for it. */
+void tpi_pool_admit_locked (tp_Manager *pool, tpi_Admission **at,
+                            tpi_Effects *effects);
 /* A slot is free: the first at the door gets it. */
 void tpi_pool_free_slot_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_seek_no_more_locked (tpi_Worker *worker);
@@ -275,6 +283,18 @@ void tpi_pool_wake_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_wake_all_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_look_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_refuse_locked (tp_Manager *pool, tpi_Effects *effects);
+/*
+** If all workers are blocked: those of them that stand at the door come in
+** though there is no slot, and so do tasks that a blocked worker waits for;
+** else nobody might ever free one. They are few. Did any?
+*/
+int tpi_pool_unstick (tp_Manager *pool);
+int tpi_pool_unstick_locked (tp_Manager *pool, tpi_Effects *effects);
+/* What is suspended takes no slot. If it did, all slots might be held by
+   tasks that wait for one, or for tasks that do. */
+void tpi_pool_lend_slot_locked (tpi_Worker *worker, tpi_Effects *effects);
+/* The worker has left, and cleaned up. The last that it does to its pool. */
+void tpi_pool_left (tp_Manager *pool);
 
 /* --- the worker (worker.c) --- */
 

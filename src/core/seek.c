@@ -102,6 +102,31 @@ static int is_wanted_locked (const tp_Manager *pool, tpi_Task *task) {
   return 0;
 }
 
+int tpi_pool_unstick_locked (tp_Manager *pool, tpi_Effects *effects) {
+  tpi_Admission **at = &pool->door;
+  int any = 0;
+  while (pool->alive <= pool->blocked && *at != NULL) {
+    if ((*at)->blocks ||
+        ((*at)->visitor != NULL && is_wanted_locked(pool, (*at)->visitor))) {
+      tpi_poke(&pool->slots, tpi_peek(&pool->slots) + 1);
+      tpi_pool_admit_locked(pool, at, effects);
+      any = 1;
+    } else {
+      at = &(*at)->next;
+    }
+  }
+  return any;
+}
+
+int tpi_pool_unstick (tp_Manager *pool) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  int any;
+  tpi_lock(&pool->lock);
+  any = tpi_pool_unstick_locked(pool, &effects);
+  tpi_pool_unlock(pool, &effects);
+  return any;
+}
+
 tpi_Task *tpi_pool_untangle (tpi_Worker *worker, tpi_Run *run,
                              tpi_Future *future) {
   tp_Manager *pool = worker->pool;
@@ -206,8 +231,8 @@ static int may_leave_locked (const tpi_Worker *worker) {
          (drained || pool->alive - pool->blocked > pool->workers);
 }
 
-/* The last that a worker does to its pool. */
-static void leave_locked (tpi_Worker *worker, tpi_Effects *effects) {
+/* From here on the others do not count on it. */
+static void leave_locked (tpi_Worker *worker) {
   tp_Manager *pool = worker->pool;
   tpi_Worker **w = &pool->all;
   while (*w != worker)
@@ -218,11 +243,19 @@ static void leave_locked (tpi_Worker *worker, tpi_Effects *effects) {
   pool->completed += tpi_peek(&worker->completed);
   pool->failed += tpi_peek(&worker->failed);
   pool->alive--;
-  while (pool->alive == 0 && pool->closers != NULL) {
+  pool->leaving++;
+}
+
+void tpi_pool_left (tp_Manager *pool) {
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_lock(&pool->lock);
+  pool->leaving--;
+  while (pool->alive + pool->leaving == 0 && pool->closers != NULL) {
     tpi_Waiter *closer = pool->closers;
     tpi_waiter_remove(closer);
-    tpi_waiter_add(&effects->due, closer);
+    tpi_waiter_add(&effects.due, closer);
   }
+  tpi_pool_unlock(pool, &effects);
 }
 
 static void sleep_locked (tpi_Worker *worker) {
@@ -249,7 +282,7 @@ tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
       tpi_pool_seek_no_more_locked(worker);
       leaves = may_leave_locked(worker);
       if (leaves)
-        leave_locked(worker, &effects);
+        leave_locked(worker);
       else
         sleep_locked(worker);
     }
@@ -270,6 +303,7 @@ void tpi_pool_take (tpi_Worker *worker, tpi_Run *run, tpi_Task *task) {
     tpi_future_retain(&task->future); /* another worker drops the queue's */
   else
     task->place = TPI_TAKEN;
+  tpi_pool_lend_slot_locked(worker, &effects);
   run->task = task;
   run->outer = worker->runs;
   worker->runs = run;

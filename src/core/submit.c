@@ -81,24 +81,14 @@ int tpi_pool_leave_line (tp_Manager *pool, tpi_Admission *admission,
   return stands;
 }
 
-/* Would the pool stand still if this worker of it waited, too? Then its task
-   comes in although there is no slot: there are few who may. */
-static int is_last_locked (const tp_Manager *pool) {
-  return pool->alive - pool->blocked == 1 && pool->alive >= 2 * pool->workers;
-}
-
 /* The lock is held, and is released. */
 static int wait_at_door (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
   tpi_Effects effects = {NULL, NULL, NULL};
   tpi_Admission admission;
   tpi_Worker *worker = this_worker_locked(pool);
   int answer;
-  if (worker != NULL && is_last_locked(pool)) {
-    enter_locked(pool, task);
-    tpi_pool_unlock(pool, &effects);
-    tpi_park_left(p);
-    return TP_OK;
-  }
+  admission.visitor = worker != NULL ? worker->runs->task : NULL;
+  admission.blocks = worker != NULL;
   line_up_locked(pool, task, &admission, &p->waiter);
   tpi_pool_unlock(pool, &effects);
   if (worker != NULL)

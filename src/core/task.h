@@ -70,6 +70,7 @@ struct tpi_Task {
   unsigned char place;    /* one of the above */
   unsigned char resumed;  /* parked, or waiting for a slot itself, it gave up
                              its own; of the worker that claimed it */
+  unsigned char covered;  /* another one runs on top of it: see parked.h */
 };
 
 #pragma GCC visibility push(hidden)

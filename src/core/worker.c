@@ -110,6 +110,7 @@ static void run (void *argument) {
   main_loop(worker);
   if (worker->fini != NULL)
     worker->fini(worker->keeps);
+  tpi_pool_left(worker->pool);
   tpi_host_release(worker->host);
   tpi_free(worker);
 }
@@ -177,16 +178,6 @@ int tpi_worker_help (tpi_Worker *worker, tpi_Task *task) {
   return 1;
 }
 
-/* What is suspended takes no slot. If it did, all slots might be held by
-   tasks that wait for one, or for tasks that do. */
-static void lend_slot_locked (tpi_Worker *worker, tpi_Effects *effects) {
-  tpi_Task *task = worker->runs->task;
-  if (task == NULL || task->resumed)
-    return;
-  task->resumed = 1;
-  tpi_pool_free_slot_locked(worker->pool, effects);
-}
-
 /*
 ** If all workers were blocked, what they wait for might stand in the queue
 ** and never run: then a spare one stands in, at most as many as the pool has
@@ -199,16 +190,19 @@ int tpi_worker_block (tpi_Worker *worker) {
   int spare, moves;
   tpi_lock(&pool->lock);
   pool->blocked += worker->blocks++ == 0;
-  lend_slot_locked(worker, &effects);
+  tpi_pool_lend_slot_locked(worker, &effects);
   spare = pool->alive == pool->blocked && pool->alive < 2 * pool->workers;
   pool->alive += spare ? 1 : 0;
   moves = pool->alive > pool->blocked;
+  if (!moves)
+    tpi_pool_unstick_locked(pool, &effects);
   tpi_pool_unlock(pool, &effects);
   if (spare && tpi_worker_start(pool) != TP_OK) {
     tpi_lock(&pool->lock);
     pool->alive--;
-    tpi_pool_unlock(pool, &effects);
     moves = 0;
+    tpi_pool_unstick_locked(pool, &effects);
+    tpi_pool_unlock(pool, &effects);
   }
   return moves;
 }

@@ -152,8 +152,8 @@ int tpi_fiber_await (lua_State *L, tpi_Place *place, tpi_Future *future,
   if (!tpi_fiber_yields(L, place))
     return block(L, place, future, seconds);
   set_alarm(L, fiber, seconds);
-  if (!tpi_task_await(&fiber->task->task, future, place->ring,
-                      sizeof place->ring)) {
+  if (tpi_task_await(&fiber->task->task, future, 1, place->ring,
+                     sizeof place->ring) != TP_OK) {
     stop_alarm(fiber);
     refuse_ring(L, place);
   }
@@ -180,6 +180,8 @@ int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
                           ? -1
                           : (double)tpi_until(deadline) / 1e9);
   tpi_parked_init(&fiber->parked, &fiber->task->task, place->worker);
+  fiber->admission.visitor = &fiber->task->task;
+  fiber->admission.blocks = 0;
   rc = tpi_pool_line_up(task->pool, task, &fiber->admission,
                         &fiber->parked.door);
   if (rc != TP_FULL) {
