@@ -347,6 +347,50 @@ describe("an upvalue", function ()
     assert.are.equal(_G, globals)
   end)
 
+  -- They were one function in the worker, whose _ENV the first had changed.
+  it("is changed for that call alone while others await", function ()
+    local ways = {
+      [[_ENV = { mark = "changed" }]],
+      [[(function () _ENV = { mark = "changed" } end)()]],
+      [[(function () local up = 1
+        return function () up = 2 _ENV = { mark = "changed" } end
+      end)()()]],
+    }
+    for _, way in ipairs(ways) do
+      local f = load(([[
+        local change, box = ...
+        local before, await = mark, box[1].await
+        if change then
+          %s
+          return mark
+        end
+        await(box[1])
+        return before, mark
+      ]]):format(way))
+      local pool = session.pool()
+      local promised, number = testmod.promise()
+      local waits = pool:call(f, false, { promised })
+      session.eventually(function () return pool:stats().suspended == 1 end)
+      assert.are.equal("changed",
+        pool:call(f, true, { promised }):await(session.limit))
+      testmod.resolve(number)
+      assert.are.same({ n = 2 }, table.pack(waits:await(session.limit)))
+    end
+  end)
+
+  it("may be assigned to by an inner function", function ()
+    local total = 0
+    local function add(n)
+      local function inner() total = total + n end
+      inner()
+      return total
+    end
+    local pool = session.pool()
+    for _ = 1, 3 do
+      assert.are.equal(5, pool:call(add, 5):await(session.limit))
+    end
+  end)
+
   it("stays shared by the functions of one transfer", function ()
     local n = 5
     local set = function (value) n = value end

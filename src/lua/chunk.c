@@ -105,22 +105,42 @@ static void skip_constant (Cursor *c) {
   }
 }
 
-/* From the beginning of a function to its upvalues, so many; NULL if it does
-   not look like one. */
-static const char *find_upvalues (Cursor *c, size_t n) {
-  const char *upvalues;
+/* What a function begins with. */
+typedef struct Body {
+  const char *code, *upvalues;
+  size_t instructions, count; /* of upvalues */
+} Body;
+
+static int read_body (Cursor *c, Body *body) {
   skip_string(c); /* the source */
   number(c);      /* its lines */
   number(c);
   skip(c, 3); /* parameters, is it vararg, registers */
-  skip_many(c, number(c), (unsigned char)c->dump[INSTRUCTION_AT]);
+  body->instructions = number(c);
+  body->code = c->at;
+  skip_many(c, body->instructions, (unsigned char)c->dump[INSTRUCTION_AT]);
   for (size_t i = number(c); i > 0 && !c->broken; i--)
     skip_constant(c);
-  if (number(c) != n)
-    c->broken = 1;
-  upvalues = c->at;
-  skip_many(c, n, UPVALUE);
-  return c->broken ? NULL : upvalues;
+  body->count = number(c);
+  body->upvalues = c->at;
+  skip_many(c, body->count, UPVALUE);
+  return !c->broken;
+}
+
+/* What it ends with, after its inner functions. */
+static void skip_debug_information (Cursor *c) {
+  skip_many(c, number(c), 1); /* lines */
+  for (size_t i = number(c); i > 0 && !c->broken; i--) {
+    number(c);
+    number(c);
+  }
+  for (size_t i = number(c); i > 0 && !c->broken; i--) {
+    skip_string(c); /* a local variable */
+    number(c);
+    number(c);
+  }
+  for (size_t i = number(c); i > 0 && !c->broken; i--)
+    skip_string(c); /* an upvalue */
 }
 
 static int open_dump (Cursor *c, const char *dump, size_t size) {
@@ -132,6 +152,62 @@ static int open_dump (Cursor *c, const char *dump, size_t size) {
   if (!c->broken)
     skip(c, HEADER);
   return !c->broken;
+}
+
+/* ---------------------------------------------------------------- */
+/* Does it assign?                                                   */
+/* ---------------------------------------------------------------- */
+
+enum {
+  SETUPVAL = 10, /* an instruction: the lowest 7 bits; its B: the highest but
+                    one byte */
+  MOST_DEPTH = 100,
+  MOST_UPVALUES = 256
+};
+
+/* Which upvalues of an inner function are some of the outermost one. */
+static void inherit (const Body *body, const char *outer, char *own) {
+  for (size_t i = 0; i < body->count; i++) {
+    const char *upvalue = body->upvalues + i * UPVALUE;
+    own[i] = upvalue[0] == 0 && outer[(unsigned char)upvalue[1]];
+  }
+}
+
+static int sets (const Body *body, const char *own) {
+  for (size_t i = 0; i < body->instructions; i++) {
+    uint32_t word;
+    memcpy(&word, body->code + i * sizeof word, sizeof word);
+    if ((word & 0x7f) == SETUPVAL && own[word >> 16 & 0xff])
+      return 1;
+  }
+  return 0;
+}
+
+/* `outer` is NULL for the outermost. */
+static int assigns (Cursor *c, const char *outer, unsigned depth) {
+  char own[MOST_UPVALUES];
+  Body body;
+  size_t inner;
+  int does;
+  if (depth == MOST_DEPTH || !read_body(c, &body) ||
+      body.count > MOST_UPVALUES)
+    return 1;
+  memset(own, outer == NULL, sizeof own);
+  if (outer != NULL)
+    inherit(&body, outer, own);
+  does = sets(&body, own);
+  for (inner = number(c); inner > 0 && !does && !c->broken; inner--)
+    does = assigns(c, own, depth + 1);
+  skip_debug_information(c);
+  return does || c->broken;
+}
+
+int tpi_chunk_assigns (const char *dump, size_t size) {
+  Cursor c;
+  if (!open_dump(&c, dump, size) || dump[INSTRUCTION_AT] != sizeof(uint32_t))
+    return 1;
+  skip(&c, 1);
+  return assigns(&c, NULL, 0);
 }
 
 /* ---------------------------------------------------------------- */
@@ -198,19 +274,19 @@ static const char *read (lua_State *L, void *from, size_t *size) {
 ** which say that the frame has no debug information.
 */
 static int set_in (Pieces *p, Cursor *outer, Cursor *inner, unsigned n) {
-  const char *upvalues, *theirs, *function;
+  const char *function;
+  Body ours, theirs;
   skip(outer, 1);
-  if (find_upvalues(outer, 1) == NULL || number(outer) != 1)
+  if (!read_body(outer, &ours) || number(outer) != 1)
     return 0;
   add(p, outer->dump, outer->at);
-  upvalues = find_upvalues(outer, n);
   skip(inner, 1);
   function = inner->at;
-  theirs = find_upvalues(inner, n);
-  if (upvalues == NULL || theirs == NULL)
+  if (!read_body(outer, &ours) || !read_body(inner, &theirs) ||
+      ours.count != n || theirs.count != n)
     return 0;
-  add(p, function, theirs);
-  add(p, upvalues, outer->at);
+  add(p, function, theirs.upvalues);
+  add(p, ours.upvalues, outer->at);
   add(p, inner->at, inner->end);
   add(p, outer->end - 4, outer->end);
   return 1;

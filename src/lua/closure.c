@@ -105,7 +105,7 @@ int tpi_is_plain (lua_State *L, int index) {
   return 1;
 }
 
-static tp_Value send_cell (tpi_Sender *s, int index, int i,
+static tp_Value send_cell (tpi_Sender *s, int index, int i, int assigns,
                            const tpi_Path *path, int depth) {
   lua_State *L = s->L;
   const char *name = lua_getupvalue(L, index, i);
@@ -113,7 +113,7 @@ static tp_Value send_cell (tpi_Sender *s, int index, int i,
   tp_Value value = tpi_nil(), globals = tpi_nil();
   const void *address = lua_upvalueid(L, index, i);
   globals.tag = TP_TOTHER;
-  if (is_environment(L, here.upvalue)) {
+  if (!assigns && is_environment(L, here.upvalue)) {
     value = globals;
   } else if (!tpi_send_again(s, &value, TP_TOTHER | TPI_SHAPED, address)) {
     tpi_Table *cell =
@@ -141,7 +141,7 @@ tp_Value tpi_send_function (tpi_Sender *s, int index, const tpi_Path *path,
     return value;
   tpi_send_deeper(s, path, depth);
   text = code_of(s, index);
-  if (tpi_is_plain(L, index)) {
+  if (!text->assigns && tpi_is_plain(L, index)) {
     tpi_send_need(s, tpi_code_put(s->list, &value, TP_TFUNCTION, text));
     return value;
   }
@@ -152,7 +152,8 @@ tp_Value tpi_send_function (tpi_Sender *s, int index, const tpi_Path *path,
   tpi_send_need(s, tpi_table_append(s->list, closure, code));
   for (int i = 1; i <= n; i++)
     tpi_send_need(s, tpi_table_append(s->list, closure,
-                                      send_cell(s, index, i, path, depth)));
+                                      send_cell(s, index, i, text->assigns,
+                                                path, depth)));
   return value;
 }
 

@@ -106,6 +106,9 @@ static tpi_Code *push_handle (lua_State *L, int function) {
     tpi_code_retain(*known);
     tpi_code_release(*handle);
     *handle = *known;
+  } else {
+    (*handle)->assigns =
+        tpi_chunk_assigns((*handle)->bytes, (*handle)->size);
   }
   lua_pop(L, 1);
   lua_pushvalue(L, -2);

@@ -20,6 +20,7 @@ typedef struct tpi_Code {
   uint64_t id; /* no other code of this process has it */
   char name[96];
   size_t size;
+  int assigns; /* it may assign to its upvalues */
   char bytes[];
 } tpi_Code;
 

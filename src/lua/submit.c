@@ -54,7 +54,7 @@ static Target target_at (lua_State *L, int index) {
   }
   else if (!lua_iscfunction(L, index)) {
     t.code = tpi_code_of(L, index);
-    t.plain = tpi_is_plain(L, index);
+    t.plain = !t.code->assigns && tpi_is_plain(L, index);
   }
   return t;
 }
