@@ -601,6 +601,18 @@ describe("a Future in a table", function ()
   end)
 end)
 
+describe("the globals", function ()
+  after_each(session.finish)
+
+  it("cross as those of the other side, wherever they stand", function ()
+    assert.is_true(run(function (g, t) return g == _G and t[1] == _G end,
+      _G, { _G }))
+    assert.are.equal(_G, run(function () return { _G } end)[1])
+    assert.are.equal(string.upper, run(load("return _G.string.upper", "=c",
+      "t", { _G = _G })))
+  end)
+end)
+
 describe("what cannot cross", function ()
   after_each(session.finish)
 
@@ -701,6 +713,25 @@ describe("the ways to call", function ()
     assert.are.equal("full", why)
     testmod.open(gate)
     assert.are.equal(1, future:await(session.limit))
+  end)
+
+  it("have the options of the pool wherever it is", function ()
+    local pool = session.pool { workers = 1, queue = 1, full = "fail" }
+    session.block(pool, 1)
+    local queued = pool:call("test.add", 1, 2)
+    local function try(there)
+      return select(2, pcall(there.call, there, "test.add", 1, 1)).kind
+    end
+    assert.are.equal("full", run(try, pool))
+    local view = pool:with { full = "wait", timeout = 0.02 }
+    assert.are.equal("full", run(try, view))
+    assert.is_truthy(queued)
+    local own = session.pool { workers = 1, queue = 1, full = "fail" }
+    assert.are.equal("full", own:call(function (gate)
+      local here = require "tidepool".current()
+      here:call("test.add", 1, 1)
+      return select(2, pcall(here.call, here, "test.gate", gate)).kind
+    end, session.gate()):await(session.limit))
   end)
 
   it("include views with a priority", function ()
@@ -884,6 +915,13 @@ describe("__tidepool", function ()
       setmetatable({}, { __tidepool = function ()
         return function () end, io.stdout
       end }))
+  end)
+
+  it("is refused when it is no function", function ()
+    for _, wrong in ipairs { 5, "name", {}, false } do
+      refused({ "argument 1", "made", "its __tidepool is no function" }, type,
+        { made = setmetatable({}, { __tidepool = wrong }) })
+    end
   end)
 
   it("is refused when it answers the object itself", function ()

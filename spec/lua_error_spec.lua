@@ -159,6 +159,52 @@ describe("the Error of a Lua task", function ()
     expect.is_truthy(err.value)
   end)
 
+  it("leaves behind what cannot cross of another's fields", function ()
+    local err = failure(function ()
+      local current = require "tidepool".current()
+      local _, inner = current:call(error, { code = 7 }):pawait()
+      inner.file = io.stdout
+      error(inner)
+    end)
+    expect.are.equal("error", err.kind)
+    expect.are.equal(7, err.value.code)
+    expect.is_nil(err.file)
+    has(err.traceback, "in function 'error'")
+  end)
+
+  it("is of kind transfer when a result cannot be rebuilt", function ()
+    local function result(value)
+      return setmetatable({}, { __tidepool = function ()
+        return error, value
+      end })
+    end
+    for _, value in ipairs { "no way", { code = 7 } } do
+      local future = session.pool():call(result, value)
+      expect.is_true(future:wait(limit))
+      local ok, err = future:pawait()
+      expect.is_false(ok)
+      expect.are.equal("transfer", err.kind)
+      expect.are.equal(type(value), type(err.value))
+      expect.are.equal(future:id(), err.id)
+      has(err.message, "could not be rebuilt")
+      expect.are.equal(err, select(2, future:pawait()))
+      expect.are.equal(err, select(2, pcall(future.await, future)))
+      expect.are.equal(err, select(2, pcall(future.get, future)))
+    end
+  end)
+
+  it("has its text when its value cannot be rebuilt", function ()
+    local err = failure(function ()
+      error(setmetatable({}, {
+        __tidepool = function () return error, "no way" end,
+        __tostring = function () return "shown" end,
+      }))
+    end)
+    expect.are.equal("error", err.kind)
+    expect.are.equal("shown", err.message)
+    expect.are.equal("shown", err.value)
+  end)
+
   it("survives a __tostring that does not work", function ()
     local pool = session.pool()
     for _, handler in ipairs {

@@ -129,6 +129,9 @@ local loops = {
       require "tidepool".invoke("test.add", 1, 2)
     end
   end,
+  ["a hook that is taken away again and again"] = function ()
+    while true do debug.sethook() end
+  end,
   ["awaiting what has settled"] = function ()
     local done = require "tidepool".current():call("test.add", 1, 2)
     while true do done:await() end
@@ -363,6 +366,29 @@ describe("a task that loops", function ()
     expect.are.same({ false, true }, seen)
     expect.is_false(now)
   end)
+
+  for name, f in pairs {
+    ["an error"] = function ()
+      error(setmetatable({}, { __tostring = function ()
+        while true do end
+      end }))
+    end,
+    ["an error about the words of an error"] = function ()
+      error(setmetatable({}, { __tostring = function ()
+        error(setmetatable({}, { __tostring = function ()
+          while true do end
+        end }))
+      end }))
+    end,
+  } do
+    it("is stopped in the words of " .. name, function ()
+      local pool = session.pool { workers = 1 }
+      local err = session.failure(pool:with { timeout = 0.05 }:call(f))
+      expect.are.equal("timeout", err.kind)
+      expect.are.equal(2, pool:call(function () return 2 end):await(limit))
+      idle(pool)
+    end)
+  end
 
   it("leaves no hook behind for the tasks after it", function ()
     local pool = session.pool { workers = 1 }

@@ -633,7 +633,7 @@ describe("the Lua state of a worker", function ()
     end, name):await(session.limit)
     assert.is_true(pool:shutdown { timeout = session.limit })
     local file <close> = assert(io.open(name))
-    assert.is_truthy(file:read "l":find "shut down")
+    assert.is_truthy(file:read "l":find "closing")
     assert.are.equal("1", file:read "l")
     assert.are.equal("false", file:read "l")
     assert.is_truthy(file:read "l":find "for Lua tasks")
@@ -726,6 +726,44 @@ describe("memory_limit", function ()
         return #("x"):rep(100000)
       end):await(session.limit))
     end
+  end)
+
+  -- There was no room to tell of it, nor for another task.
+  it("leaves room to tell, and to let go of what is too much", function ()
+    -- luacheck: globals hoard
+    local limit = 2 * mebibyte
+    local pool = session.pool { workers = 1, memory_limit = limit }
+    local function fill()
+      hoard = {}
+      for i = 1, math.huge do
+        hoard[i] = {}
+      end
+    end
+    local err = session.failure(pool:call(fill))
+    assert.is_truthy(err.message:find("memory_limit", 1, true), err.message)
+    assert.is_truthy(err.message:find(tostring(limit), 1, true), err.message)
+    assert.is_true(pool:call(function () return #hoard > 1000 end)
+      :await(session.limit))
+    assert.are.equal("let go", pool:call(function ()
+      hoard = nil
+      collectgarbage()
+      return "let go"
+    end):await(session.limit))
+    assert.are.equal(limit // 4,
+      #pool:call(string.rep, "x", limit // 4):await(session.limit))
+    local other = session.pool { workers = 1, memory_limit = limit }
+    assert.is_true(other:call(function (f)
+      return not pcall(f) and #hoard > 1000
+    end, fill):await(session.limit))
+  end)
+
+  it("bounds init, and says so", function ()
+    local pool = session.pool {
+      workers = 1, memory_limit = 1 * mebibyte, init = grow,
+    }
+    local err = session.failure(pool:call(print))
+    assert.are.equal("broken", err.kind)
+    assert.is_truthy(err.message:find("memory_limit", 1, true), err.message)
   end)
 
   it("bounds one large string, too", function ()

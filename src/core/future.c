@@ -322,17 +322,25 @@ int tpi_future_wait (tpi_Future *f, tpi_Parker *p, uint64_t deadline) {
 /* Looking                                                           */
 /* ---------------------------------------------------------------- */
 
+/* What does not fit is cut, but no character of UTF-8 in the middle. */
+static void copy_note (char *to, size_t size, const char *note) {
+  size_t length = strlen(note);
+  if (length >= size) {
+    length = size - 1;
+    while (length > 0 && ((unsigned char)note[length] & 0xc0) == 0x80)
+      length--;
+  }
+  memcpy(to, note, length);
+  to[length] = '\0';
+}
+
 void tpi_future_progress (tpi_Future *f, double fraction, const char *note) {
   tpi_Progress *fresh = tpi_alloc(sizeof *fresh);
   tpi_Progress *old;
   if (fresh == NULL)
     return; /* it is only a report, and the next one may fare better */
   fresh->fraction = fraction >= 0 ? (fraction <= 1 ? fraction : 1) : 0;
-  fresh->note[0] = '\0';
-  if (note != NULL) {
-    strncpy(fresh->note, note, sizeof fresh->note - 1);
-    fresh->note[sizeof fresh->note - 1] = '\0';
-  }
+  copy_note(fresh->note, sizeof fresh->note, note != NULL ? note : "");
   if (lock_unsettled(f) < 0) {
     tpi_free(fresh);
     return;

@@ -57,8 +57,9 @@ int tpi_l_functions (lua_State *L);
 
 extern const char *const tpi_priorities[]; /* by tp_Priority; NULL ends it */
 
-/* What a pool's Lua states are like. */
+/* What Lua adds to a pool. */
 typedef struct tpi_WorkerOptions {
+  int fails;           /* full = "fail" */
   int init;            /* where it stands on the stack, or 0 */
   size_t memory_limit; /* bytes, or 0 */
   int origin;
@@ -67,7 +68,7 @@ typedef struct tpi_WorkerOptions {
 /* The options of AsyncManager.new, at `index` or none there. Those that are
    kept by Lua are left on the stack. */
 void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
-                      int *fails, tpi_WorkerOptions *lua);
+                      tpi_WorkerOptions *lua);
 /* The options of `with`, over what the manager has. */
 void tpi_options_with (lua_State *L, int index, tpi_Manager *manager);
 /* The options of `shutdown`. */
@@ -99,8 +100,9 @@ tpi_Future *tpi_check_future (lua_State *L, const tpi_State *S, int index);
 /* --- results.c --- */
 
 /* Pushes the results of the completed Future at index 1, which is being read;
-   how many. */
-int tpi_push_results (lua_State *L, const tpi_Handle *handle);
+   how many, or -1 with the Error of one that could not be rebuilt. */
+int tpi_push_results (lua_State *L, const tpi_State *S,
+                      const tpi_Handle *handle);
 /* Before the Future at `index` is handed on: its results are all there. */
 void tpi_restore_results (lua_State *L, tpi_Future *future, int index);
 

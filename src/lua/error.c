@@ -24,18 +24,29 @@ static void new_error (lua_State *L, tpi_Kind kind, const char *message,
   lua_setmetatable(L, -2);
 }
 
+static int receive_whole (lua_State *L) {
+  return tpi_receive(L, lua_touserdata(L, 1));
+}
+
 /* A Lua task leaves its Error behind the message. */
 static int push_whole (lua_State *L, tpi_Future *future) {
   const tpi_List *results = &future->results;
   tpi_List just;
+  int status;
   if (tpi_future_state(future) != TPI_FAILED || future->reason != NULL ||
       results->count != 2)
     return 0;
   tpi_list_init(&just, NULL, 0);
   just.items = results->items + 1;
   just.count = 1;
-  tpi_receive(L, &just);
-  return 1;
+  lua_pushcfunction(L, receive_whole);
+  lua_pushlightuserdata(L, &just);
+  status = lua_pcall(L, 1, 1, 0);
+  if (status == LUA_ERRMEM)
+    lua_error(L);
+  if (status != LUA_OK) /* an object in it could not be rebuilt */
+    lua_pop(L, 1);
+  return status == LUA_OK;
 }
 
 static void push_outcome (lua_State *L, tpi_Future *future) {

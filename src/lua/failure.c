@@ -19,10 +19,7 @@ static int is_error (lua_State *L, const tpi_State *S) {
 /* value -> value text */
 static void push_message (lua_State *L, const tpi_Place *place, int status) {
   if (status == LUA_ERRMEM && place->limit > 0)
-    lua_pushfstring(L,
-                    "not enough memory: the Lua state of the worker may have "
-                    "%I bytes (memory_limit)",
-                    (LUAI_UACINT)place->limit);
+    lua_pushstring(L, place->full);
   else
     luaL_tolstring(L, -1, NULL);
 }
@@ -71,16 +68,41 @@ static int send_error (lua_State *L) {
   return 0;
 }
 
-/* Error -> ; what cannot cross goes as its text. It may be about the second
-   of the results, and the first one is there. */
-static void send (lua_State *L, const tpi_Fiber *fiber) {
+/* Error -> Error; a new one with what every Error has */
+static void strip (lua_State *L) {
+  static const char *const fields[] = {"kind", "name", "message", "traceback",
+                                       "value"};
+  lua_createtable(L, 0, 5);
+  for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
+    lua_getfield(L, -2, fields[i]);
+    lua_setfield(L, -2, fields[i]);
+  }
+  tpi_push_upvalue(L, TPI_UP_ERROR);
+  lua_setmetatable(L, -2);
+  lua_replace(L, -2);
+}
+
+/* Error -> Error; false, with none of it in the results, if it cannot cross.
+   That may be about the second of the results, and the first one is there. */
+static int try_send (lua_State *L, const tpi_Fiber *fiber) {
   tpi_list_fini(results_of(fiber));
   lua_pushcfunction(L, send_error);
   lua_pushvalue(L, -2);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK)
-    return;
+    return 1;
   lua_pop(L, 1);
   tpi_list_fini(results_of(fiber));
+  return 0;
+}
+
+/* Error -> ; fields of others that cannot cross stay here, and a value that
+   cannot goes as its text. */
+static void send (lua_State *L, const tpi_Fiber *fiber) {
+  if (try_send(L, fiber))
+    return;
+  strip(L);
+  if (try_send(L, fiber))
+    return;
   lua_getfield(L, -1, "value");
   luaL_tolstring(L, -1, NULL);
   lua_setfield(L, -3, "value");
@@ -151,14 +173,25 @@ tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber,
       lua_checkstack(L, 4)) {
     lua_pushcfunction(L, note);
     lua_pushinteger(L, status);
+    tpi_fiber_enter(place, L); /* an error's __tostring may go on for ever */
     rc = lua_pcall(L, 1, 0, 0);
+    tpi_put(&place->pulse->current, NULL);
+    lua_sethook(L, NULL, 0, 0);
     lua_settop(L, top);
     if (rc == LUA_OK)
       return TPI_RAISED;
     tpi_list_fini(results_of(fiber));
   }
   tpi_fiber_give_up(place, fiber->base, L);
-  return TPI_NOROOM;
+  return tpi_failure_full(place, fiber->task);
+}
+
+tpi_Outcome tpi_failure_full (const tpi_Place *place, tpi_LuaTask *task) {
+  if (place->limit == 0)
+    return TPI_NOROOM;
+  tpi_future_end_copy(&task->task.future, TPI_FAILED, TPI_ERROR, place->full,
+                      "not enough memory (memory_limit)");
+  return TPI_RAISED;
 }
 
 void tpi_failure_broken (const tpi_Place *place, tpi_LuaTask *task) {

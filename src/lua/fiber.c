@@ -235,6 +235,7 @@ static int finished (lua_State *L, int status, lua_KContext context) {
   tpi_Fiber *fiber = place->fiber;
   int top = lua_gettop(L);
   (void)context;
+  tpi_place_lend(place, 1);
   fiber->failed = status != LUA_OK && status != LUA_YIELD;
   if (tpi_future_settled(tpi_fiber_future(fiber)))
     return 0; /* nobody waits for them any more */
@@ -263,6 +264,7 @@ static int body (lua_State *L) {
     tpi_code_push(L, (tpi_Code *)(uintptr_t)task->code);
   n = tpi_receive(L, &args);
   fiber->sends = 0;
+  tpi_place_lend(fiber->place, 0);
   n -= !fiber->task->plain;
   return finished(L, lua_pcallk(L, n, LUA_MULTRET, 1, 0, finished), 0);
 }
@@ -305,6 +307,7 @@ static tpi_Outcome proceed (tpi_Place *place, tpi_Fiber *fiber,
       lua_pushliteral(base, "attempt to yield from outside a coroutine");
     status = strayed ? LUA_ERRRUN : LUA_OK;
   }
+  tpi_place_lend(place, 1);
   outcome = tpi_failure_note(place, fiber, status);
   task->fiber = NULL;
   free_fiber(fiber);
@@ -323,14 +326,16 @@ static tpi_Outcome run (tpi_Task *t, tpi_Worker *worker) {
     tpi_failure_broken(place, task);
     return TPI_RAISED;
   }
+  tpi_place_lend(place, task->fiber == NULL);
   fiber = task->fiber != NULL ? task->fiber : take_fiber(place, task);
   if (fiber == NULL)
-    return TPI_NOROOM;
+    return tpi_failure_full(place, task);
   below = place->fiber;
   from = tpi_peek(&place->pulse->current);
   place->fiber = fiber;
   tpi_put(&task->runner, place->pulse);
   outcome = proceed(place, fiber, from != NULL ? from : place->L);
+  tpi_place_lend(place, 0);
   place->fiber = below;
   if (from != NULL)
     tpi_fiber_enter(place, from);

@@ -75,16 +75,18 @@ static void end (tpi_Handle *handle) {
     let_go(handle);
 }
 
-/* The results of the settled Future at index 1, or raises its Error. */
-static int answer (lua_State *L, tpi_Handle *handle) {
+/* Pushes the results of the settled Future at index 1: how many; or its Error:
+   -1. */
+static int push_answer (lua_State *L, const tpi_State *S,
+                        tpi_Handle *handle) {
   int n = -1;
   begin(handle);
   if (tpi_future_state(handle->future) == TPI_COMPLETED)
-    n = tpi_push_results(L, handle);
+    n = tpi_push_results(L, S, handle);
   else
     tpi_push_failure(L, handle->future, 1);
   end(handle);
-  return n >= 0 ? n : lua_error(L);
+  return n;
 }
 
 /* Pushes the Error of an await that ended without the future. */
@@ -111,30 +113,25 @@ enum { AWAIT, PAWAIT, WAIT };
 
 /* future [timeout] -> ...; the wait came to rc */
 static int answer_wait (lua_State *L, int how, int rc) {
-  tpi_Handle *handle = tpi_check_handle(L, tpi_state(L), 1);
+  tpi_State *S = tpi_state(L);
+  tpi_Handle *handle = tpi_check_handle(L, S, 1);
   double seconds = tpi_opt_seconds(L, 2, -1);
+  int n = -1;
   tpi_future_at(L, handle);
   if (how == WAIT && rc != TP_BROKEN) {
     lua_pushboolean(L, rc == TP_OK);
     return 1;
   }
-  if (how == PAWAIT) {
-    lua_settop(L, 1);
-    lua_pushboolean(L, rc == TP_OK && tpi_future_state(handle->future) ==
-                                          TPI_COMPLETED);
-    if (lua_toboolean(L, -1))
-      return 1 + answer(L, handle);
-  } else if (rc == TP_OK) {
-    return answer(L, handle);
-  }
-  if (rc != TP_OK) {
+  lua_settop(L, 1);
+  if (rc == TP_OK)
+    n = push_answer(L, S, handle);
+  else
     push_unsettled(L, handle, rc, seconds);
-  } else {
-    begin(handle);
-    tpi_push_failure(L, handle->future, 1);
-    end(handle);
-  }
-  return how == PAWAIT ? 2 : lua_error(L);
+  if (how != PAWAIT)
+    return n >= 0 ? n : lua_error(L);
+  lua_pushboolean(L, n >= 0);
+  lua_insert(L, 2);
+  return n >= 0 ? n + 1 : 2;
 }
 
 /* A task has waited, and goes on. */
@@ -167,10 +164,13 @@ static int pawait (lua_State *L) { return start_wait(L, PAWAIT); }
 static int wait (lua_State *L) { return start_wait(L, WAIT); }
 
 static int get (lua_State *L) {
-  tpi_Handle *handle = tpi_check_handle(L, tpi_state(L), 1);
+  const tpi_State *S = tpi_state(L);
+  tpi_Handle *handle = tpi_check_handle(L, S, 1);
+  int n;
   if (!tpi_future_settled(tpi_future_at(L, handle)))
     return luaL_error(L, "future not ready");
-  return answer(L, handle);
+  n = push_answer(L, S, handle);
+  return n >= 0 ? n : lua_error(L);
 }
 
 /* ---------------------------------------------------------------- */

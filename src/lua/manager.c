@@ -33,7 +33,9 @@ tpi_Manager *tpi_check_manager (lua_State *L, tpi_State *S, int index) {
 /* A worker's handle of its own pool would keep it open for ever. */
 static void take (const tpi_State *S, tpi_Manager *manager,
                   tp_Manager *pool) {
+  const tpi_Kit *kit = pool->kit;
   manager->pool = pool;
+  manager->fails = kit != NULL && kit->fails;
   manager->borrowed =
       S->place != NULL && tpi_place_pool(S->place) == pool;
   if (!manager->borrowed)
@@ -61,13 +63,14 @@ static int new (lua_State *L) {
   tpi_Manager *manager;
   tpi_WorkerOptions lua;
   tpi_Kit *kit;
-  tpi_State *S = tpi_state(L);
-  int fails, rc;
+  tpi_State *S = tpi_state_open(L);
+  int rc;
   lua_settop(L, 1);
-  tpi_options_new(L, 1, &options, &fails, &lua);
+  tpi_options_new(L, 1, &options, &lua);
   manager = tpi_push_manager_handle(L);
-  manager->fails = (unsigned char)fails;
+  manager->fails = (unsigned char)lua.fails;
   kit = tpi_kit_new(L, S, lua.init);
+  kit->fails = lua.fails;
   kit->limit = lua.memory_limit;
   kit->origins = lua.origin;
   options.kit = kit;
@@ -89,7 +92,7 @@ static int new (lua_State *L) {
 static int attach (lua_State *L) {
   size_t length;
   const char *name = luaL_checklstring(L, 1, &length);
-  tpi_State *S = tpi_state(L);
+  tpi_State *S = tpi_state_open(L);
   tpi_Manager *manager = tpi_push_manager_handle(L);
   if (strlen(name) == length)
     manager->pool = tpi_pools_find(name);
@@ -103,7 +106,7 @@ static const char default_key; /* in the registry: the default manager */
 
 /* Pushes this state's handle of it, made anew if it was shut down. */
 static tpi_Manager *push_default (lua_State *L) {
-  tpi_State *S = tpi_state(L);
+  tpi_State *S = tpi_state_open(L);
   tpi_Manager *manager;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
   manager = tpi_to_manager(L, S, -1);
@@ -136,7 +139,7 @@ static int call_default (lua_State *L) {
 }
 
 static int with (lua_State *L) {
-  tpi_State *S = tpi_state(L);
+  tpi_State *S = tpi_state_open(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1), *view;
   tpi_Manager options = *manager;
   lua_settop(L, 2);

@@ -147,6 +147,8 @@ static int send_rebuilt (tpi_Sender *s, tp_Value *value, int index,
   int top = lua_gettop(L), n;
   tpi_Path here = {path, 0, "__tidepool"};
   tpi_Table *rebuilt;
+  if (!lua_isfunction(L, top))
+    tpi_refuse(s, path, "its __tidepool is no function");
   lua_pushvalue(L, index);
   tpi_send_aside(s, 1, LUA_MULTRET);
   n = lua_gettop(L) - top + 1; /* the function was at `top` */
@@ -167,6 +169,11 @@ int tpi_send_object (tpi_Sender *s, tp_Value *value, int index,
                      const tpi_Path *path, int depth) {
   lua_State *L = s->L;
   const void *address = lua_topointer(L, index);
+  if (address == s->S->globals) {
+    *value = tpi_nil();
+    value->tag = TP_TOTHER;
+    return 1;
+  }
   if (address == s->S->module) {
     put_own(s, value, address, "");
     return 1;

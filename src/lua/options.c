@@ -145,7 +145,7 @@ static size_t limit_option (lua_State *L, int index) {
 }
 
 void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
-                      int *fails, tpi_WorkerOptions *lua) {
+                      tpi_WorkerOptions *lua) {
   static const char *const names[] = {
       "workers", "queue", "name", "full", "spin", "init", "memory_limit",
       "origin",  NULL};
@@ -155,7 +155,7 @@ void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
   options->queue = integer(L, index, "queue", 1, MAX_QUEUE,
                            options->workers * QUEUE_EACH);
   options->spin = integer(L, index, "spin", 0, MAX_SPIN, SPIN);
-  *fails = full(L, index, 0);
+  lua->fails = full(L, index, 0);
   lua->memory_limit = limit_option(L, index);
   lua->origin = boolean(L, index, "origin", 0);
   lua->init = init_option(L, index);

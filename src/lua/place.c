@@ -22,7 +22,7 @@ static void *allocate (void *ud, void *block, size_t old, size_t size) {
     return NULL;
   }
   if (size > before && place->limit > 0 &&
-      place->used - before + size > place->limit)
+      place->used - before + size > place->limit + place->reserve)
     return NULL;
   p = tpi_realloc(block, size);
   if (p != NULL)
@@ -85,6 +85,8 @@ static int set_up (lua_State *L) {
 
 static void close (void *p) {
   tpi_Place *place = p;
+  if (place->S != NULL)
+    place->S->closing = 1;
   if (place->L != NULL)
     lua_close(place->L);
   tpi_fibers_free(place);
@@ -105,6 +107,7 @@ static lua_State *new_lua (tpi_Place *place) {
 static int open (tpi_Place *place) {
   lua_State *L = place->L = new_lua(place);
   const char *why;
+  int status;
   if (L == NULL)
     return TP_NOMEM;
   *(tpi_Place **)lua_getextraspace(L) = place;
@@ -112,8 +115,10 @@ static int open (tpi_Place *place) {
   lua_pushcfunction(L, handler);
   lua_pushcfunction(L, set_up);
   lua_pushlightuserdata(L, place);
-  if (lua_pcall(L, 1, 0, 1) != LUA_OK) {
-    why = lua_tostring(L, -1);
+  status = lua_pcall(L, 1, 0, 1);
+  if (status != LUA_OK) {
+    why = status == LUA_ERRMEM && place->limit > 0 ? place->full
+                                                   : lua_tostring(L, -1);
     if (why == NULL)
       why = "the Lua state of its worker could not be made";
     place->broken = tpi_copy(why, strlen(why));
@@ -134,6 +139,10 @@ tpi_Place *tpi_place_of (tpi_Worker *worker) {
     return NULL;
   place->worker = worker;
   place->limit = kit != NULL ? kit->limit : 0;
+  snprintf(place->full, sizeof place->full,
+           "not enough memory: the Lua state of the worker may have %zu bytes "
+           "(memory_limit)",
+           place->limit);
   place->pulse = tpi_pulse_take(tpi_fiber_hook);
   if (place->pulse == NULL || open(place) != TP_OK) {
     close(place);

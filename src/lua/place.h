@@ -68,6 +68,8 @@ struct tpi_Place {
   int warns, warning; /* warnings are on; one has begun */
   char *broken;       /* why it could not be made, or NULL */
   size_t used, limit;
+  size_t reserve;     /* for what is not the task's own doing, past the limit */
+  char full[128];     /* what an error past it says */
   char ring[256];     /* the text of an error about to be raised */
 };
 
@@ -76,6 +78,7 @@ typedef struct tpi_Kit {
   tpi_List values; /* {path =, cpath =, preload =, init =} */
   size_t limit;    /* bytes of a Lua state; 0 for none */
   int origins;     /* tasks note where they were made */
+  int fails;       /* full = "fail", but for views that say otherwise */
 } tpi_Kit;
 
 #pragma GCC visibility push(hidden)
@@ -99,6 +102,15 @@ static inline tpi_Future *tpi_fiber_future (const tpi_Fiber *fiber) {
 static inline void tpi_set_waiting (lua_State *co, int waiting) {
   uintptr_t *space = (uintptr_t *)lua_getextraspace(co);
   *space = (*space & ~(uintptr_t)1) | (uintptr_t)waiting;
+}
+
+/*
+** Beginning a task, and telling of its failure, may go a little past the
+** limit: else nobody could be told, nor could a later task let go of what a
+** full Lua state holds.
+*/
+static inline void tpi_place_lend (tpi_Place *place, int lends) {
+  place->reserve = lends ? 32 * 1024 : 0;
 }
 
 /* Its host, retained once more. */
@@ -163,13 +175,15 @@ void tpi_failure_send (lua_State *L, int status);
 /* A task ended with that status, its error on top of the base, or is to be
    closed (LUA_OK): closes the base. TPI_RAISED or TPI_NOROOM. */
 tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber, int status);
+/* Settles a task for which the Lua state has no room left. */
+tpi_Outcome tpi_failure_full (const tpi_Place *place, tpi_LuaTask *task);
 /* Settles a task of a place that could not be made. */
 void tpi_failure_broken (const tpi_Place *place, tpi_LuaTask *task);
 
 /* --- coroutine.c, worklib.c, spawn.c, current.c --- */
 
 void tpi_open_coroutines (lua_State *L);
-/* print, io.write, os.exit, os.setlocale */
+/* print, io.write, os.exit, os.setlocale, debug.sethook */
 void tpi_open_worklib (lua_State *L);
 /* os.execute, io.popen */
 void tpi_open_spawn (lua_State *L);

@@ -25,16 +25,43 @@ static int is_plain (const tpi_List *results) {
   return 1;
 }
 
-/* -> list, kept for the Future at index 1 */
-static void keep (lua_State *L, const tpi_List *results) {
-  int n = (int)results->count, list;
-  lua_createtable(L, n, 0);
-  list = lua_gettop(L);
+/* light userdata of a list -> table of its values */
+static int receive_all (lua_State *L) {
+  const tpi_List *results = lua_touserdata(L, 1);
+  lua_createtable(L, (int)results->count, 0);
   tpi_receive(L, results);
-  for (int i = n; i >= 1; i--)
-    lua_rawseti(L, list, i);
+  for (lua_Integer i = results->count; i >= 1; i--)
+    lua_rawseti(L, 2, i);
+  return 1;
+}
+
+/* what was raised -> Error */
+static void make_error (lua_State *L, const tpi_Future *future) {
+  luaL_tolstring(L, -1, NULL);
+  lua_pushfstring(L, "a result could not be rebuilt: %s", lua_tostring(L, -1));
+  tpi_push_error(L, TPI_KIND_TRANSFER, lua_tostring(L, -1),
+                 tpi_name_of(future)); /* value text message Error */
+  lua_pushvalue(L, -4);
+  lua_setfield(L, -2, "value");
+  lua_pushinteger(L, (lua_Integer)future->id);
+  lua_setfield(L, -2, "id");
+  lua_replace(L, -4);
+  lua_pop(L, 2);
+}
+
+/* -> list, or Error; kept for the Future at index 1. Rebuilding objects calls
+   functions of theirs. */
+static void keep (lua_State *L, tpi_Future *future) {
+  int status;
+  lua_pushcfunction(L, receive_all);
+  lua_pushlightuserdata(L, &future->results);
+  status = lua_pcall(L, 1, 1, 0);
+  if (status == LUA_ERRMEM)
+    lua_error(L);
+  if (status != LUA_OK)
+    make_error(L, future);
   lua_pushvalue(L, 1);
-  lua_pushvalue(L, list);
+  lua_pushvalue(L, -2);
   lua_rawset(L, lua_upvalueindex(TPI_UP_OUTCOMES));
 }
 
@@ -44,7 +71,8 @@ static void free_values (tpi_List *results) {
   results->count = count;
 }
 
-int tpi_push_results (lua_State *L, const tpi_Handle *handle) {
+int tpi_push_results (lua_State *L, const tpi_State *S,
+                      const tpi_Handle *handle) {
   tpi_Future *future = handle->future;
   tpi_List *results = &future->results;
   int n = (int)results->count;
@@ -55,8 +83,10 @@ int tpi_push_results (lua_State *L, const tpi_Handle *handle) {
   lua_pushvalue(L, 1);
   if (lua_rawget(L, lua_upvalueindex(TPI_UP_OUTCOMES)) != LUA_TTABLE) {
     lua_pop(L, 1);
-    keep(L, results);
+    keep(L, future);
   }
+  if (tpi_has_metatable(L, -1, S->error_mt))
+    return -1;
   if (heavy && handle->readers == 1 &&
       tpi_load(&future->refs) == 1) /* pairs with its releases */
     free_values(results);

@@ -5,7 +5,10 @@
 
 #include "lua/send.h"
 
-enum { MANY = 64 * 1024 }; /* elements that are not taken on trust */
+enum {
+  MANY = 64 * 1024, /* elements that are not taken on trust */
+  MOST_STEPS = 30   /* of a path that a message tells */
+};
 
 /* ---------------------------------------------------------------- */
 /* Refusing                                                          */
@@ -45,13 +48,17 @@ static void add_upvalue (lua_State *L, luaL_Buffer *b, const char *name,
   luaL_addstring(b, name);
 }
 
-/* The outermost step first; what sort of step that was. */
+/* The outermost step first, up to a few dozen; what sort of step that was. */
 static const char *add_path (lua_State *L, luaL_Buffer *b,
-                             const tpi_Path *path) {
+                             const tpi_Path *path, int *steps) {
   int first = path->outer->outer == NULL;
   const char *sort = path->upvalue != NULL ? "upvalue" : "field";
   if (!first)
-    sort = add_path(L, b, path->outer);
+    sort = add_path(L, b, path->outer, steps);
+  if (++*steps == MOST_STEPS)
+    luaL_addstring(b, "...");
+  if (*steps >= MOST_STEPS)
+    return sort;
   if (path->upvalue != NULL)
     add_upvalue(L, b, path->upvalue, first);
   else
@@ -63,6 +70,7 @@ int tpi_refuse (tpi_Sender *s, const tpi_Path *path, const char *why) {
   lua_State *L = s->L;
   const char *sort;
   luaL_Buffer b;
+  int steps = 0;
   luaL_checkstack(L, 10, NULL);
   if (s->number > 0)
     lua_pushfstring(L, "%s %d", s->what, s->number);
@@ -71,7 +79,7 @@ int tpi_refuse (tpi_Sender *s, const tpi_Path *path, const char *why) {
   if (path->outer == NULL)
     return luaL_error(L, "%s: %s", lua_tostring(L, -1), why);
   luaL_buffinit(L, &b);
-  sort = add_path(L, &b, path);
+  sort = add_path(L, &b, path, &steps);
   luaL_pushresult(&b);
   return luaL_error(L, "%s, %s \"%s\": %s", lua_tostring(L, -2), sort,
                     lua_tostring(L, -1), why);
@@ -209,7 +217,7 @@ int tpi_send_again (tpi_Sender *s, tp_Value *value, uint64_t tag,
 
 void tpi_send_deeper (tpi_Sender *s, const tpi_Path *path, int depth) {
   if (depth == TPI_MAXDEPTH)
-    tpi_refuse(s, path, "tables nest deeper than 200");
+    tpi_refuse(s, path, "values nest deeper than 200");
   luaL_checkstack(s->L, 12, "tables nest too deep");
 }
 

@@ -25,6 +25,13 @@ tpi_State *tpi_state (lua_State *L) {
   return S;
 }
 
+tpi_State *tpi_state_open (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  if (S->closing)
+    luaL_error(L, "tidepool: this Lua state is closing");
+  return S;
+}
+
 tpi_State *tpi_state_find (lua_State *L) {
   tpi_State *S;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
@@ -144,6 +151,9 @@ void tpi_state_push (lua_State *L) {
   lua_rawseti(L, -2, TPI_UP_CODES);
   lua_newtable(L);
   S->module = lua_topointer(L, -1);
+  lua_pushglobaltable(L);
+  S->globals = lua_topointer(L, -1);
+  lua_pop(L, 1);
   lua_rawseti(L, -2, TPI_UP_MODULE);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);

@@ -49,6 +49,7 @@ typedef struct tpi_State {
   const void *manager_mt;
   const void *error_mt;
   const void *module;
+  const void *globals;
   size_t made;              /* bytes of small tasks, not yet told to the
                                collector, as `owed` of the host */
   uint64_t next_id, end_id; /* ids of futures set aside for this state */
@@ -57,6 +58,7 @@ typedef struct tpi_State {
   int keyed;                /* ...once there was one */
   int handler;              /* reference of the on_unhandled function */
   int reporting;            /* a report is under way */
+  int closing;              /* of a worker */
 } tpi_State;
 
 #pragma GCC visibility push(hidden)
@@ -65,8 +67,11 @@ typedef struct tpi_State {
 void tpi_state_in_place (lua_State *L, struct tpi_Place *place);
 /* Pushes the State, made on first call, and opens it. */
 void tpi_state_push (lua_State *L);
-/* The State of the running function; raises when the Lua state is closing. */
+/* The State of the running function; raises when the Lua state has closed. */
 tpi_State *tpi_state (lua_State *L);
+/* The same for what makes something: in a worker it raises as soon as the Lua
+   state is closing, for then nothing new is finalized any more. */
+tpi_State *tpi_state_open (lua_State *L);
 /* The same from a function of some other module. */
 tpi_State *tpi_state_find (lua_State *L);
 uint64_t tpi_state_id (tpi_State *S);

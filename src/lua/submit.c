@@ -225,7 +225,7 @@ static int called (lua_State *L, int status, lua_KContext context) {
 }
 
 int tpi_l_call (lua_State *L) {
-  tpi_State *S = tpi_state(L);
+  tpi_State *S = tpi_state_open(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
   tpi_Task *task = prepare(L, S, manager);
   int rc;
@@ -237,7 +237,7 @@ int tpi_l_call (lua_State *L) {
 }
 
 int tpi_l_try_call (lua_State *L) {
-  tpi_State *S = tpi_state(L);
+  tpi_State *S = tpi_state_open(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
   tpi_Task *task = prepare(L, S, manager);
   int rc = tpi_pool_submit(manager->pool, task, NULL);
@@ -324,7 +324,7 @@ static int submit_rest (lua_State *L, int status, lua_KContext waited) {
 /* manager name list; 4: the batch, 5: futures; nothing is queued before all
    arguments are known to be good */
 int tpi_l_call_many (lua_State *L) {
-  tpi_State *S = tpi_state(L);
+  tpi_State *S = tpi_state_open(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
   Batch *batch;
   Target t;

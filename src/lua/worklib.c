@@ -110,6 +110,18 @@ static int os_setlocale (lua_State *L) {
   return 1;
 }
 
+/* Setting a hook takes ours away; in a task that is over it comes back.
+   upvalue: Lua's own */
+static int debug_sethook (lua_State *L) {
+  tpi_Place *place = tpi_place_at(L);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, 0);
+  if (tpi_peek(&place->pulse->current) == L)
+    tpi_fiber_enter(place, L);
+  return 0;
+}
+
 void tpi_open_worklib (lua_State *L) {
   lua_pushglobaltable(L);
   lua_pushcfunction(L, print);
@@ -127,5 +139,9 @@ void tpi_open_worklib (lua_State *L) {
   tpi_replace(L, "exit");
   lua_pushcfunction(L, os_setlocale);
   tpi_replace(L, "setlocale");
-  lua_pop(L, 5);
+  lua_getglobal(L, "debug");
+  lua_getfield(L, -1, "sethook");
+  lua_pushcclosure(L, debug_sethook, 1);
+  tpi_replace(L, "sethook");
+  lua_pop(L, 6);
 }
