@@ -3,208 +3,102 @@
 
 local targets = {}
 
-local function target(t)
-  targets[#targets + 1] = t
+-- The median of a run of a group.
+local function figure(group, run)
+  return function(get)
+    return get(group, run)
+  end
 end
 
-local function ratio(a, b)
-  return a and b and a / b
+-- That of one run over that of another one of its group.
+local function ratio(group, one, other)
+  return function(get)
+    local a, b = get(group, one), get(group, other)
+    return a and b and a / b
+  end
 end
 
-target {
-  text = "flood, 1 worker, M tasks/s",
-  at_least = 1,
-  value = function(get)
-    return get("flood", "tidepool, 1 worker")
-  end,
-}
-target {
-  text = "flood, 1 worker, default queue, M tasks/s",
-  at_least = 1,
-  value = function(get)
-    return get("flood", "tidepool, 1 worker, default queue")
-  end,
-}
-target {
-  text = "flood, 4 workers over 1",
-  at_least = 0.9,
-  value = function(get)
-    return ratio(get("flood", "tidepool, 4 workers"),
-      get("flood", "tidepool, 1 worker"))
-  end,
-}
-target {
-  text = "flood, 4 workers over 1, default queue",
-  at_least = 0.9,
-  value = function(get)
-    return ratio(get("flood", "tidepool, 4 workers, default queue"),
-      get("flood", "tidepool, 1 worker, default queue"))
-  end,
-}
+local function at_least(goal, text, value)
+  targets[#targets + 1] = { text = text, at_least = goal, value = value }
+end
+
+local function at_most(goal, text, value)
+  targets[#targets + 1] = { text = text, at_most = goal, value = value }
+end
+
+-- C functions
+
+for _, queue in ipairs { "", ", default queue" } do
+  local one, four = "tidepool, 1 worker" .. queue,
+    "tidepool, 4 workers" .. queue
+  at_least(1, "flood, 1 worker" .. queue .. ", M tasks/s",
+    figure("flood", one))
+  at_least(0.9, "flood, 4 workers over 1" .. queue,
+    ratio("flood", four, one))
+end
 
 for _, n in ipairs { "1 worker", "4 workers" } do
-  target {
-    text = "round trip, " .. n .. ", luv over tidepool",
-    at_least = 10,
-    value = function(get)
-      return ratio(get("roundtrip", "luv, " .. n),
-        get("roundtrip", "tidepool, " .. n))
-    end,
-  }
-  target {
-    text = "round trip, " .. n .. ", tidepool over C ring",
-    at_most = 1.5,
-    value = function(get)
-      return ratio(get("roundtrip", "tidepool, " .. n),
-        get("roundtrip", "C ring, " .. n))
-    end,
-  }
-  target {
-    text = "round trip, " .. n .. ", tidepool over C ring + Lua alone",
-    at_most = 1.5,
-    value = function(get)
-      local ring = get("roundtrip", "C ring, " .. n)
-      local bare = get("roundtrip", "Lua alone, no threads")
-      return ring and bare
-        and ratio(get("roundtrip", "tidepool, " .. n), ring + bare)
-    end,
-  }
-  target {
-    text = "round trip, " .. n .. ", spin 0, tidepool over C ring",
-    at_most = 1.3,
-    value = function(get)
-      return ratio(get("roundtrip", "tidepool, " .. n .. ", spin 0"),
-        get("roundtrip", "C ring, " .. n .. ", spin 0"))
-    end,
-  }
+  local tidepool, ring = "tidepool, " .. n, "C ring, " .. n
+  local function title(rest)
+    return ("round trip, %s, %s"):format(n, rest)
+  end
+  at_least(10, title "luv over tidepool",
+    ratio("roundtrip", "luv, " .. n, tidepool))
+  at_most(1.5, title "tidepool over C ring",
+    ratio("roundtrip", tidepool, ring))
+  at_most(1.5, title "tidepool over C ring + Lua alone", function(get)
+    local a, b = get("roundtrip", ring),
+      get("roundtrip", "Lua alone, no threads")
+    local c = get("roundtrip", tidepool)
+    return a and b and c and c / (a + b)
+  end)
+  at_most(1.3, title "spin 0, tidepool over C ring",
+    ratio("roundtrip", tidepool .. ", spin 0", ring .. ", spin 0"))
 end
 
-target {
-  text = "1 MiB string, tidepool over luv",
-  at_least = 1.7,
-  value = function(get)
-    return ratio(get("echo", "tidepool"), get("echo", "luv"))
-  end,
-}
+at_least(1.7, "1 MiB string, tidepool over luv",
+  ratio("echo", "tidepool", "luv"))
 for _, kind in ipairs { "any table", "these records" } do
-  target {
-    text = "1,000 records over luv, serializer for " .. kind,
-    at_least = 4,
-    value = function(get)
-      return ratio(get("records", "tidepool, moved"),
-        get("records", "luv, serializer for " .. kind))
-    end,
-  }
+  at_least(4, "1,000 records over luv, serializer for " .. kind,
+    ratio("records", "tidepool, moved", "luv, serializer for " .. kind))
 end
-target {
-  text = "Lua flood, 1 worker, M tasks/s",
-  at_least = 0.6,
-  value = function(get)
-    return get("lua flood", "tidepool, 1 worker")
-  end,
-}
-target {
-  text = "Lua flood, 4 workers over 1",
-  at_least = 0.9,
-  value = function(get)
-    return ratio(get("lua flood", "tidepool, 4 workers"),
-      get("lua flood", "tidepool, 1 worker"))
-  end,
-}
-target {
-  text = "Lua round trip, 4 workers, luv over tidepool",
-  at_least = 8,
-  value = function(get)
-    return ratio(get("lua roundtrip", "luv, 4 workers"),
-      get("lua roundtrip", "tidepool, 4 workers"))
-  end,
-}
-for n, who in pairs { "1 worker", "2 workers", [4] = "4 workers" } do
-  target {
-    text = "fib(25), " .. who .. ", processes over tidepool",
-    at_least = 0.95,
-    value = function(get)
-      return ratio(get("lua fib", "processes, " .. n),
-        get("lua fib", "tidepool, " .. who))
-    end,
-  }
+
+-- Lua functions
+
+at_least(0.6, "Lua flood, 1 worker, M tasks/s",
+  figure("lua flood", "tidepool, 1 worker"))
+at_least(0.9, "Lua flood, 4 workers over 1",
+  ratio("lua flood", "tidepool, 4 workers", "tidepool, 1 worker"))
+at_least(8, "Lua round trip, 4 workers, luv over tidepool",
+  ratio("lua roundtrip", "luv, 4 workers", "tidepool, 4 workers"))
+for _, n in ipairs { 1, 2, 4 } do
+  local who = n == 1 and "1 worker" or n .. " workers"
+  at_least(0.95, "fib(25), " .. who .. ", processes over tidepool",
+    ratio("lua fib", "processes, " .. n, "tidepool, " .. who))
 end
-target {
-  text = "1 MiB string to Lua, tidepool over luv",
-  at_least = 1,
-  value = function(get)
-    return ratio(get("lua echo", "tidepool"), get("lua echo", "luv"))
-  end,
-}
+at_least(1, "1 MiB string to Lua, tidepool over luv",
+  ratio("lua echo", "tidepool", "luv"))
 for _, kind in ipairs { "any table", "these records" } do
-  target {
-    text = "1,000 records to Lua over luv, serializer for " .. kind,
-    at_least = 3,
-    value = function(get)
-      return ratio(get("lua records", "tidepool"),
-        get("lua records", "luv, serializer for " .. kind))
-    end,
-  }
+  at_least(3, "1,000 records to Lua over luv, serializer for " .. kind,
+    ratio("lua records", "tidepool", "luv, serializer for " .. kind))
 end
-target {
-  text = "a worker's Lua state, bytes",
-  at_most = 60 * 1024,
-  value = function(get)
-    return get("lua memory", "a worker's Lua state")
-  end,
-}
-target {
-  text = "a suspended Lua task, bytes",
-  at_most = 2048,
-  value = function(get)
-    return get("lua memory", "a suspended task")
-  end,
-}
-target {
-  text = "queued call, bytes",
-  at_most = 320,
-  value = function(get)
-    return get("memory", "tidepool")
-  end,
-}
-target {
-  text = "pool of 4 made and closed, us",
-  at_most = 300,
-  value = function(get)
-    return get("pool", "tidepool")
-  end,
-}
-target {
-  text = "require, us",
-  at_most = 400,
-  value = function(get)
-    return get("load", "tidepool")
-  end,
-}
-target {
-  text = "idle workers, times a thread ran in 2 s",
-  at_most = 0,
-  value = function(get)
-    return get("idle", "tidepool")
-  end,
-}
+at_most(60 * 1024, "a worker's Lua state, bytes",
+  figure("lua memory", "a worker's Lua state"))
+at_most(2048, "a suspended Lua task, bytes",
+  figure("lua memory", "a suspended task"))
+
+-- What it costs to be there
+
+at_most(320, "queued call, bytes", figure("memory", "tidepool"))
+at_most(300, "pool of 4 made and closed, us", figure("pool", "tidepool"))
+at_most(400, "require, us", figure("load", "tidepool"))
+at_most(0, "idle workers, times a thread ran in 2 s",
+  figure("idle", "tidepool"))
 for _, what in ipairs { "flood", "trickle" } do
-  target {
-    text = "8 workers, crowd " .. what .. ", spin over none",
-    at_least = 0.9,
-    value = function(get)
-      return ratio(get("crowd " .. what, "tidepool"),
-        get("crowd " .. what, "tidepool, spin 0"))
-    end,
-  }
+  at_least(0.9, "8 workers, crowd " .. what .. ", spin over none",
+    ratio("crowd " .. what, "tidepool", "tidepool, spin 0"))
 end
-target {
-  text = "8 workers, crowd work, time with spin over none",
-  at_most = 1.1,
-  value = function(get)
-    return ratio(get("crowd work", "tidepool"),
-      get("crowd work", "tidepool, spin 0"))
-  end,
-}
+at_most(1.1, "8 workers, crowd work, time with spin over none",
+  ratio("crowd work", "tidepool", "tidepool, spin 0"))
 
 return targets

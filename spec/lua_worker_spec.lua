@@ -79,16 +79,18 @@ describe("require in a worker", function ()
       return { name = name, n = n }
     end
     package.preload["spec.light"] = string.upper
+    package.preload["spec.linked"] = package.loadlib( -- as a program has it
+      assert(package.searchpath("testmod", package.cpath)), "luaopen_testmod")
     package.preload["spec.stuck"] = function () return file end
     local pool = session.pool()
-    for _, name in ipairs { "preloaded", "light", "stuck" } do
+    for _, name in ipairs { "preloaded", "light", "linked", "stuck" } do
       package.preload["spec." .. name] = nil
     end
-    assert.are.same({ "spec.preloaded", 5, "SPEC.LIGHT", false },
+    assert.are.same({ "spec.preloaded", 5, "SPEC.LIGHT", "function", false },
       { pool:call(function ()
         local module = require "spec.preloaded"
         return module.name, module.n, require "spec.light",
-          (pcall(require, "spec.stuck"))
+          type(require "spec.linked".runs), (pcall(require, "spec.stuck"))
       end):await(session.limit) })
   end)
 
