@@ -2,7 +2,7 @@
 doc-check.lua: is everything documented?
 
 What the loaded library really has is looked up in docs/reference.md (as
-`tidepool.name`, `pool:name` or `future:name`) and in types/tidepool.lua,
+`tidepool.name`, `pool:name`, `future:name` or `promise:name`) and in types/tidepool.lua,
 what src/tidepool.h defines in docs/c-api.md. The other way round, headings
 of the reference must name what is there, and links between the documents
 must lead somewhere.
@@ -65,6 +65,9 @@ end
 for name in pairs(methods(future)) do
   surface["future:" .. name] = true
 end
+for name in pairs(methods(select(2, tidepool.promise()))) do
+  surface["promise:" .. name] = true
+end
 
 local function sorted(set)
   local list = {}
@@ -88,7 +91,7 @@ local function check_surface()
   for line in reference:gmatch "[^\n]+" do
     local named = line:match "^#+ `([%w_.:]+)"
     if named and (named:find "^tidepool[.]" or named:find "^pool:"
-      or named:find "^future:") then
+      or named:find "^future:" or named:find "^promise:") then
       check(surface[named], "docs/reference.md describes %s, which is not "
         .. "there", named)
     end

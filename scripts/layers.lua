@@ -24,6 +24,7 @@ local folders = {
 local core = {
   -- module      uses
   { "pools",     "pool functions" },
+  { "promise",   "parked copy relay" },
   { "await",     "parked" },
   { "worker",    "pool" },
   { "submit",    "follow" },
@@ -31,7 +32,7 @@ local core = {
   { "dispatch",  "follow" },
   { "cancel",    "pool" },
   { "parked",    "follow" },
-  { "follow",    "pool copy" },
+  { "follow",    "pool copy relay" },
   { "alarm",     "timer" },
   { "pool",      "task stats" },
   { "task",      "timer queue" },
@@ -54,6 +55,7 @@ local core = {
   { "word",      "clock" },
   { "memory",    "atomic" },
   { "pin",       "" },
+  { "relay",     "waiter" },
   { "waiter",    "" },
   { "clock",     "" },
   { "atomic",    "" },

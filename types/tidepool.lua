@@ -184,6 +184,25 @@ local Task = {}
 ---@param note? string up to 63 bytes
 function Task:progress(fraction, note) end
 
+---@class tidepool.Promise
+local Promise = {}
+
+---Completes the Future; with a Future as the only value, follows that.
+---@param ... any
+---@return boolean decided was it this call?
+function Promise:resolve(...) end
+
+---@param value any
+---@return boolean decided was it this call?
+function Promise:reject(value) end
+
+---@param fraction number 0 to 1
+---@param note? string up to 63 bytes
+function Promise:progress(fraction, note) end
+
+---@return boolean
+function Promise:cancelled() end
+
 ---@class tidepool
 ---@field _VERSION string
 ---@field api lightuserdata the table of the C API
@@ -236,6 +255,15 @@ function tidepool.on_unhandled(f) end
 ---@param seconds? number
 ---@return number before
 function tidepool.exit_grace(seconds) end
+
+---@return tidepool.Future
+---@return tidepool.Promise
+function tidepool.promise() end
+
+---@param value any
+---@param timeout? number seconds
+---@return any ... results of a Future, or the value
+function tidepool.await(value, timeout) end
 
 ---@param x any
 ---@return boolean

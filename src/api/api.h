@@ -8,6 +8,7 @@
 #define TPI_API_H
 
 #include "core/pool.h"
+#include "core/promise.h"
 
 typedef struct tpi_Frame tpi_Frame;
 typedef struct tpi_Userdata tpi_Userdata;
@@ -27,13 +28,6 @@ typedef struct tpi_Context {
   tpi_Worker *worker;
   tpi_List own;           /* `out` of a context that only collects */
 } tpi_Context;
-
-/* A future that no task computes, and its write end. */
-struct tp_Promise {
-  tpi_Future future;
-  atomic_uint writers;
-  unsigned generation; /* the process it was made in (thread.h) */
-};
 
 #pragma GCC visibility push(hidden)
 
@@ -77,10 +71,6 @@ int tpi_push_manager (tpi_List *list, tp_Value *value, tp_Manager *manager);
 
 /* await.c */
 int tpi_api_await (tp_Context *ctx, tp_Future *future);
-
-/* promise.c */
-tp_Promise *tpi_promise_new (tpi_Host *home);
-void tpi_api_promise_release (tp_Promise *promise);
 
 #pragma GCC visibility pop
 #endif

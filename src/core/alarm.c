@@ -12,7 +12,7 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
   tpi_future_fini(future, heir, tpi_future_free);
 }
 
-static const tpi_Class class = {NULL, NULL, NULL, NULL, destroy, 0};
+static const tpi_Class class = {NULL, NULL, NULL, NULL, NULL, destroy, 0};
 
 tpi_Future *tpi_alarm_new (double seconds) {
   Alarm *alarm = tpi_alloc(sizeof *alarm);

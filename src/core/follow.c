@@ -2,6 +2,7 @@
 
 #include "core/copy.h"
 #include "core/memory.h"
+#include "core/relay.h"
 
 int tpi_follow_new (tpi_Task *task, unsigned count) {
   tpi_Follow *f =
@@ -114,7 +115,8 @@ static void one_less (tpi_Follow *f, int told) {
   tpi_pool_release(pool);
 }
 
-static void hear (const tpi_Input *input) {
+static void hear (tpi_Waiter *w) {
+  const tpi_Input *input = (const tpi_Input *)(const void *)w;
   tpi_Follow *f = input->follow;
   tpi_Task *task = f->task;
   if (tpi_future_state(input->future) != TPI_COMPLETED)
@@ -123,32 +125,7 @@ static void hear (const tpi_Input *input) {
   tpi_future_release(&task->future);
 }
 
-/* What was told here and not heard yet, first come first. */
-static _Thread_local tpi_Waiter *told;
-static _Thread_local int hearing;
-
-/* Hearing may end the task, and so tell those that follow it: however many
-   follow each other, they are heard one after the other, not one in the
-   other. Nobody waits for a follower to have heard. */
-static void tell (tpi_Waiter *w) {
-  static _Thread_local tpi_Waiter **end;
-  w->next = NULL;
-  if (hearing) {
-    *end = w;
-    end = &w->next;
-    return;
-  }
-  told = w;
-  hearing = 1;
-  while (told != NULL) {
-    tpi_Waiter *first = told;
-    told = first->next;
-    if (told == NULL)
-      end = &told;
-    hear((const tpi_Input *)(const void *)first);
-  }
-  hearing = 0;
-}
+static void tell (tpi_Waiter *w) { tpi_relay(w, hear); }
 
 /* ---------------------------------------------------------------- */
 
@@ -186,8 +163,8 @@ void tpi_follow_stop (tpi_Task *task) {
   }
 }
 
-tpi_Future *tpi_follow_next (const tpi_Task *task) {
-  const tpi_Follow *f = task->follow;
+tpi_Future *tpi_follow_next (tpi_Future *future) {
+  const tpi_Follow *f = tpi_task_of(future)->follow;
   for (unsigned i = 0; f != NULL && i < f->count; i++) {
     if (!tpi_future_settled(f->inputs[i].future))
       return f->inputs[i].future;

@@ -42,8 +42,8 @@ void tpi_follow_add (tpi_Task *task, tpi_Future *future, uint32_t at);
 void tpi_follow_start (tpi_Task *task);
 /* For the pool: it was withdrawn. */
 void tpi_follow_stop (tpi_Task *task);
-/* One that has not settled yet, borrowed from the task; or NULL. */
-tpi_Future *tpi_follow_next (const tpi_Task *task);
+/* The class of every task has this as its next. */
+tpi_Future *tpi_follow_next (tpi_Future *future);
 /* For the class of the task, on destroying it. */
 void tpi_follow_free (tpi_Task *task, tpi_List *heir);
 

@@ -68,6 +68,8 @@ typedef struct tpi_Class {
   const char *(*name) (const tpi_Future *future);
   /* Was it made before a fork, so that nobody will settle it? */
   int (*orphaned) (const tpi_Future *future);
+  /* What it waits for by itself and has not settled, borrowed; or NULL. */
+  tpi_Future *(*next) (tpi_Future *future);
   /* The last owner is gone: bequeaths its blocks (value.h). */
   void (*destroy) (tpi_Future *future, tpi_List *heir);
   int task; /* it is a tpi_Task */

@@ -67,9 +67,9 @@ static tpi_Cover *covers; /* of all threads; guarded likewise */
 /* What it waits for by its own will. */
 static tpi_Future *wish_locked (tpi_Future *f) {
   const tpi_Task *task = tpi_task_of(f);
-  if (!f->class->task)
-    return NULL;
-  return task->awaits != NULL ? task->awaits : tpi_follow_next(task);
+  if (f->class->task && task->awaits != NULL)
+    return task->awaits;
+  return f->class->next != NULL ? f->class->next(f) : NULL;
 }
 
 /* What it waits for first. */

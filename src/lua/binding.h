@@ -97,6 +97,17 @@ tpi_Handle *tpi_check_handle (lua_State *L, const tpi_State *S, int index);
 tpi_Future *tpi_future_at (lua_State *L, const tpi_Handle *handle);
 tpi_Future *tpi_check_future (lua_State *L, const tpi_State *S, int index);
 
+/* --- promise.c --- */
+
+void tpi_open_promise (lua_State *L);
+int tpi_l_promise (lua_State *L);
+/* The promise at that index, or NULL. */
+tp_Promise *tpi_to_promise (lua_State *L, const tpi_State *S, int index);
+/* Pushes one, which it retains. */
+void tpi_push_promise_of (lua_State *L, tp_Promise *promise);
+/* ... fraction [note]: what it says of itself, from `index` on. */
+void tpi_tell_progress (lua_State *L, tpi_Future *future, int index);
+
 /* --- results.c --- */
 
 /* Pushes the results of the completed Future at index 1, which is being read;
@@ -114,6 +125,10 @@ static inline const char *tpi_name_of (const tpi_Future *future) {
   return future->class->name != NULL ? future->class->name(future) : NULL;
 }
 
+/* Error -> ; its message and itself, which are what a failure is, into the
+   list. Fields of others that cannot cross stay behind, and a value that
+   cannot goes as its text. Raises when out of memory. */
+void tpi_send_error (lua_State *L, tpi_List *list);
 /* Pushes the Error of a settled failure, the same one for the same Future
    (at `index`, or 0 for none). */
 void tpi_push_failure (lua_State *L, tpi_Future *future, int index);
@@ -136,6 +151,8 @@ void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,
 /* Makes *value what stands at `index`, but for tables, functions and objects:
    TP_OK, TP_NOMEM, or TP_INVALID for those. */
 int tpi_send_plain (lua_State *L, tpi_List *list, tp_Value *value, int index);
+/* Pushes a userdata with an empty list, and frees what is left in it. */
+tpi_List *tpi_push_list (lua_State *L);
 /* Pushes all values of a list; answers how many. */
 int tpi_receive (lua_State *L, const tpi_List *list);
 /* Does anything in it have an identity? */

@@ -9,7 +9,6 @@ static tp_Promise *lua_promise (lua_State *L) {
   tp_Promise *promise = tpi_promise_new(S->host);
   if (promise == NULL)
     luaL_error(L, "not enough memory");
-  tpi_future_retain(&promise->future);
   handle->future = &promise->future;
   return promise;
 }

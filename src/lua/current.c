@@ -46,11 +46,7 @@ int tpi_l_task (lua_State *L) {
 }
 
 static int progress (lua_State *L) {
-  tpi_Future *future = self(L);
-  double fraction = luaL_checknumber(L, 2);
-  const char *note = luaL_optstring(L, 3, NULL);
-  luaL_argcheck(L, fraction >= 0 && fraction <= 1, 2, "0 to 1 expected");
-  tpi_future_progress(future, fraction, note);
+  tpi_tell_progress(L, self(L), 2);
   return 0;
 }
 
@@ -100,30 +96,6 @@ void tpi_open_task (lua_State *L) {
 /* Calling a C function in place                                     */
 /* ---------------------------------------------------------------- */
 
-typedef struct Invocation {
-  tpi_List args, results;
-} Invocation;
-
-static int drop (lua_State *L) {
-  Invocation *v = lua_touserdata(L, 1);
-  tpi_list_fini(&v->results);
-  tpi_list_fini(&v->args);
-  return 0;
-}
-
-/* -> userdata, which owns both lists */
-static Invocation *push_invocation (lua_State *L) {
-  Invocation *v = lua_newuserdatauv(L, sizeof *v, 0);
-  tpi_list_init(&v->args, NULL, 0);
-  tpi_list_init(&v->results, NULL, 0);
-  if (luaL_newmetatable(L, "tidepool.Invocation")) {
-    lua_pushcfunction(L, drop);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
-  return v;
-}
-
 static void raise_failure (lua_State *L, const tpi_List *results,
                            const char *name) {
   size_t length = 0;
@@ -145,7 +117,7 @@ int tpi_l_invoke (lua_State *L) {
   int top = lua_gettop(L);
   tpi_Outcome outcome;
   tpi_Context c;
-  Invocation *v;
+  tpi_List *args, *results;
   if (fiber == NULL)
     return luaL_error(L, "tidepool.invoke is for Lua tasks; "
                          "elsewhere use tidepool.call");
@@ -153,18 +125,19 @@ int tpi_l_invoke (lua_State *L) {
   function = tpi_function_at(L, 1);
   if (function->signature.checked)
     tpi_check_args(L, S, function, 2, 0);
-  v = push_invocation(L);
+  args = tpi_push_list(L);
+  results = tpi_push_list(L);
   tpi_send_begin(S);
   for (int i = 2; i <= top; i++)
-    tpi_send(L, S, &v->args, i, "argument", i - 1);
-  tpi_context_init(&c, &v->results);
-  c.public.args = v->args.items;
-  c.public.nargs = (int)v->args.count;
+    tpi_send(L, S, args, i, "argument", i - 1);
+  tpi_context_init(&c, results);
+  c.public.args = args->items;
+  c.public.nargs = (int)args->count;
   c.task = &fiber->task->task;
   c.worker = S->place->worker;
   outcome = tpi_context_fini(&c, function->run(&c.public));
   tpi_fiber_check(L, S->place);
   if (outcome != TPI_RETURNED)
-    raise_failure(L, &v->results, function->name);
-  return tpi_receive(L, &v->results);
+    raise_failure(L, results, function->name);
+  return tpi_receive(L, results);
 }

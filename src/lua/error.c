@@ -123,6 +123,69 @@ int tpi_raise_code (lua_State *L, int code, const char *name) {
   return lua_error(L);
 }
 
+/* ---------------------------------------------------------------- */
+/* Sending                                                           */
+/* ---------------------------------------------------------------- */
+
+/* light userdata of a list, Error -> */
+static int send_whole (lua_State *L) {
+  tpi_State *S = tpi_state_find(L);
+  tpi_List *list = lua_touserdata(L, 1);
+  lua_getfield(L, 2, "message");
+  luaL_tolstring(L, -1, NULL);
+  tpi_send_begin(S);
+  tpi_send(L, S, list, 4, "message", 0);
+  tpi_send(L, S, list, 2, "error", 0);
+  return 0;
+}
+
+/* Error -> Error; false, with nothing in the list, if it cannot cross. That
+   may be about the second of the values, and the first one is there. */
+static int try_send (lua_State *L, tpi_List *list) {
+  tpi_list_fini(list);
+  lua_pushcfunction(L, send_whole);
+  lua_pushlightuserdata(L, list);
+  lua_pushvalue(L, -3);
+  if (lua_pcall(L, 2, 0, 0) == LUA_OK)
+    return 1;
+  lua_pop(L, 1);
+  tpi_list_fini(list);
+  return 0;
+}
+
+/* Error -> Error; a new one with what every Error has */
+static void strip (lua_State *L) {
+  static const char *const fields[] = {"kind", "name", "message", "traceback",
+                                       "value"};
+  lua_createtable(L, 0, 5);
+  for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
+    lua_getfield(L, -2, fields[i]);
+    lua_setfield(L, -2, fields[i]);
+  }
+  tpi_push_upvalue(L, TPI_UP_ERROR);
+  lua_setmetatable(L, -2);
+  lua_replace(L, -2);
+}
+
+void tpi_send_error (lua_State *L, tpi_List *list) {
+  if (!try_send(L, list)) {
+    strip(L);
+    if (!try_send(L, list)) {
+      lua_getfield(L, -1, "value");
+      luaL_tolstring(L, -1, NULL);
+      lua_setfield(L, -3, "value");
+      lua_pop(L, 1);
+      lua_pushcfunction(L, send_whole);
+      lua_pushlightuserdata(L, list);
+      lua_pushvalue(L, -3);
+      lua_call(L, 2, 0);
+    }
+  }
+  lua_pop(L, 1);
+}
+
+/* ---------------------------------------------------------------- */
+
 /* error -> text */
 static int to_string (lua_State *L) {
   const char *kind, *message;

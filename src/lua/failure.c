@@ -56,62 +56,6 @@ static void add_traceback (lua_State *L, const tpi_Fiber *fiber,
   lua_pop(L, 1);
 }
 
-/* Error -> ; message and Error into the results */
-static int send_error (lua_State *L) {
-  tpi_Place *place = tpi_place_at(L);
-  tpi_List *list = results_of(place->fiber);
-  lua_getfield(L, 1, "message");
-  luaL_tolstring(L, -1, NULL);
-  tpi_send_begin(place->S);
-  tpi_send(L, place->S, list, 3, "message", 0);
-  tpi_send(L, place->S, list, 1, "error", 0);
-  return 0;
-}
-
-/* Error -> Error; a new one with what every Error has */
-static void strip (lua_State *L) {
-  static const char *const fields[] = {"kind", "name", "message", "traceback",
-                                       "value"};
-  lua_createtable(L, 0, 5);
-  for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
-    lua_getfield(L, -2, fields[i]);
-    lua_setfield(L, -2, fields[i]);
-  }
-  tpi_push_upvalue(L, TPI_UP_ERROR);
-  lua_setmetatable(L, -2);
-  lua_replace(L, -2);
-}
-
-/* Error -> Error; false, with none of it in the results, if it cannot cross.
-   That may be about the second of the results, and the first one is there. */
-static int try_send (lua_State *L, const tpi_Fiber *fiber) {
-  tpi_list_fini(results_of(fiber));
-  lua_pushcfunction(L, send_error);
-  lua_pushvalue(L, -2);
-  if (lua_pcall(L, 1, 0, 0) == LUA_OK)
-    return 1;
-  lua_pop(L, 1);
-  tpi_list_fini(results_of(fiber));
-  return 0;
-}
-
-/* Error -> ; fields of others that cannot cross stay here, and a value that
-   cannot goes as its text. */
-static void send (lua_State *L, const tpi_Fiber *fiber) {
-  if (try_send(L, fiber))
-    return;
-  strip(L);
-  if (try_send(L, fiber))
-    return;
-  lua_getfield(L, -1, "value");
-  luaL_tolstring(L, -1, NULL);
-  lua_setfield(L, -3, "value");
-  lua_pop(L, 1);
-  lua_pushcfunction(L, send_error);
-  lua_pushvalue(L, -2);
-  lua_call(L, 1, 0);
-}
-
 int tpi_failure_handler (lua_State *L) {
   tpi_Place *place = tpi_place_at(L);
   tpi_Fiber *fiber = place->fiber;
@@ -143,7 +87,7 @@ void tpi_failure_send (lua_State *L, int status) {
   if (!is_error(L, place->S))
     make_error(L, place->fiber, status);
   add_noted(L, place->fiber);
-  send(L, place->fiber);
+  tpi_send_error(L, results_of(place->fiber));
 }
 
 /* status -> ; the error is on top of the base, whose stack is as it was */
@@ -161,7 +105,7 @@ static int note (lua_State *L) {
     make_error(L, fiber, status);
   add_noted(L, fiber);
   add_traceback(L, fiber, 2);
-  send(L, fiber);
+  tpi_send_error(L, results_of(fiber));
   return 0;
 }
 

@@ -373,7 +373,7 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
 }
 
 const tpi_TaskClass tpi_lua_task = {
-    {withdraw, help, name, tpi_task_orphaned, destroy, 1},
+    {withdraw, help, name, tpi_task_orphaned, tpi_follow_next, destroy, 1},
     run,
     sizeof(tpi_LuaTask),
     NULL};

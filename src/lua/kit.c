@@ -21,26 +21,10 @@ void tpi_kit_free (void *p) {
 /* Packing                                                           */
 /* ---------------------------------------------------------------- */
 
-static int collect (lua_State *L) {
-  tpi_list_fini(lua_touserdata(L, 1));
-  return 0;
-}
-
-/* -> userdata of an empty list, which frees what is in it */
-static tpi_List *push_list (lua_State *L) {
-  tpi_List *list = lua_newuserdatauv(L, sizeof *list, 0);
-  tpi_list_init(list, NULL, 0);
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, collect);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
-  return list;
-}
-
 /* value -> ; raises if it cannot cross */
 static int try_out (lua_State *L) {
   tpi_State *S = tpi_state_find(L);
-  tpi_List *list = push_list(L);
+  tpi_List *list = tpi_push_list(L);
   tpi_send_begin(S);
   tpi_send(L, S, list, 1, "value", 0);
   return 0;
@@ -103,7 +87,7 @@ tpi_Kit *tpi_kit_new (lua_State *L, tpi_State *S, int init) {
   tpi_List *list;
   luaL_checkstack(L, 16, NULL);
   push_values(L, init);
-  list = push_list(L);
+  list = tpi_push_list(L);
   tpi_send_begin(S);
   tpi_send(L, S, list, top + 1, "option 'init'", 0);
   kit = tpi_calloc(sizeof *kit);

@@ -26,6 +26,7 @@ static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"on_unhandled", tpi_l_on_unhandled},
                                      {"exit_grace", exit_grace},
                                      {"is_future", is_future},
+                                     {"promise", tpi_l_promise},
                                      {"current", tpi_l_current},
                                      {"task", tpi_l_task},
                                      {"invoke", tpi_l_invoke},
@@ -57,6 +58,7 @@ int luaopen_tidepool_core (lua_State *L) {
   tpi_open_error(L);
   tpi_open_future(L);
   tpi_open_task(L);
+  tpi_open_promise(L);
   tpi_open_codes(L);
   tpi_push_module(L);
   tpi_setfuncs(L, functions);

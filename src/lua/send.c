@@ -244,16 +244,25 @@ static tp_Value send_table (tpi_Sender *s, int index, const tpi_Path *path,
 
 /* ---------------------------------------------------------------- */
 
+static void let_go (void *promise, tpi_List *heir) {
+  (void)heir;
+  tpi_promise_release(promise);
+}
+
 static tp_Value send_userdata (tpi_Sender *s, int index,
                                const tpi_Path *path, int depth) {
   tp_Value value = tpi_nil();
   tpi_Future *future = tpi_to_future(s->L, s->S, index);
   tpi_Manager *manager = tpi_to_manager(s->L, s->S, index);
+  tp_Promise *promise = tpi_to_promise(s->L, s->S, index);
   if (future != NULL) {
     tpi_restore_results(s->L, future, index);
     tpi_send_need(s, tpi_push_future(s->list, &value, future));
   } else if (manager != NULL) {
     tpi_send_need(s, tpi_push_manager(s->list, &value, manager->pool));
+  } else if (promise != NULL) {
+    tpi_send_need(s, tpi_list_object(s->list, &value, TP_TOTHER | TPI_OBJECT,
+                                     promise, tpi_promise_retain, let_go));
   } else if (tpi_is_future(s->L, s->S, index)) {
     tpi_refuse(s, path, "future was cleaned up");
   } else if (!tpi_send_again(s, &value, TP_TOTHER | TPI_SHAPED,
@@ -332,4 +341,20 @@ void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,
   tpi_Sender s = {L, S, list, what, number};
   static const tpi_Path start = {NULL, 0, NULL};
   tpi_send_need(&s, tpi_list_push(list, tpi_send_value(&s, index, &start, 0)));
+}
+
+static int free_list (lua_State *L) {
+  tpi_list_fini(lua_touserdata(L, 1));
+  return 0;
+}
+
+tpi_List *tpi_push_list (lua_State *L) {
+  tpi_List *list = lua_newuserdatauv(L, sizeof *list, 0);
+  tpi_list_init(list, NULL, 0);
+  if (luaL_newmetatable(L, "tidepool.list")) {
+    lua_pushcfunction(L, free_list);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return list;
 }

@@ -143,6 +143,8 @@ void tpi_state_push (lua_State *L) {
   lua_rawseti(L, -2, TPI_UP_MANAGER);
   S->error_mt = new_metatable(L, "tidepool.Error");
   lua_rawseti(L, -2, TPI_UP_ERROR);
+  S->promise_mt = new_metatable(L, "tidepool.Promise");
+  lua_pop(L, 1);
   lua_newtable(L);
   lua_rawseti(L, -2, TPI_UP_FUNCTIONS);
   tpi_push_weak(L, "k");

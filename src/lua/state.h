@@ -48,6 +48,7 @@ typedef struct tpi_State {
   const void *future_mt;    /* what lua_topointer says of the metatables */
   const void *manager_mt;
   const void *error_mt;
+  const void *promise_mt;
   const void *module;
   const void *globals;
   size_t made;              /* bytes of small tasks, not yet told to the

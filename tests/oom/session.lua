@@ -176,6 +176,18 @@ keep(broken)
 testmod.drop(dropped)
 failure("broken", broken)
 
+local own, mine = tidepool.promise()
+keep(own)
+local inner, inside = tidepool.promise()
+keep(inner)
+check(mine:resolve(inner), "a promise that follows")
+check(inside:reject { code = 7 }, "a promise that is rejected")
+failure("error", own)
+local sent, crossing = tidepool.promise()
+keep(sent)
+results(keep(pool:call(function (p) return p:resolve { 1 } end, crossing)))
+check(results(sent)[1] == 1, "the result of a promise that crossed")
+
 -- The default manager, collection, and the end.
 check(results(keep(tidepool.call("test.add", 5, 6))) == 11, "the default")
 collectgarbage()

@@ -1,0 +1,201 @@
+#include "core/promise.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/copy.h"
+#include "core/follow.h"
+#include "core/memory.h"
+#include "core/parked.h"
+#include "core/thread.h"
+
+static tp_Promise *promise_of (tpi_Future *future) {
+  return (tp_Promise *)(void *)future;
+}
+
+/* ---------------------------------------------------------------- */
+/* The class                                                         */
+/* ---------------------------------------------------------------- */
+
+/* Who was to resolve it stayed with the parent. */
+static int orphaned (const tpi_Future *future) {
+  return ((const tp_Promise *)(const void *)future)->generation !=
+         tpi_see(&tpi_generation);
+}
+
+static tpi_Future *next (tpi_Future *future) {
+  tpi_Future *follows = tpi_see(&promise_of(future)->follows);
+  return follows != NULL && !tpi_future_settled(follows) ? follows : NULL;
+}
+
+static void let_go (tpi_Block *link, tpi_List *list) {
+  tp_Promise *promise =
+      (tp_Promise *)(void *)((char *)link - offsetof(tp_Promise, link));
+  tpi_future_let_go(tpi_peek(&promise->follows), list);
+}
+
+/* What it followed goes first, for the promise itself is one of the blocks. */
+static void destroy (tpi_Future *future, tpi_List *heir) {
+  tp_Promise *promise = promise_of(future);
+  tpi_future_fini(future, heir, tpi_future_free);
+  if (tpi_peek(&promise->follows) == NULL)
+    return;
+  promise->link.next = NULL;
+  promise->link.release = let_go;
+  promise->link.size = 0;
+  tpi_list_bequeath(heir, &promise->link);
+}
+
+static const tpi_Class promised = {NULL, NULL,    NULL, orphaned,
+                                   next, destroy, 0};
+
+/* ---------------------------------------------------------------- */
+/* Owning                                                            */
+/* ---------------------------------------------------------------- */
+
+tp_Promise *tpi_promise_new (tpi_Host *home) {
+  tp_Promise *promise = tpi_alloc(sizeof *promise);
+  if (promise == NULL)
+    return NULL;
+  tpi_future_init(&promise->future, &promised, home, NULL, 0);
+  promise->future.id = tpi_future_ids(1);
+  tpi_future_retain(&promise->future); /* the writers' */
+  tpi_poke(&promise->writers, 1);
+  tpi_poke(&promise->follows, NULL);
+  promise->generation = tpi_see(&tpi_generation);
+  return promise;
+}
+
+void tpi_promise_retain (void *promise) {
+  tpi_ref(&((tp_Promise *)promise)->writers);
+}
+
+/* One that follows was decided by its last writer. */
+void tpi_promise_release (tp_Promise *promise) {
+  if (promise == NULL || !tpi_unref(&promise->writers))
+    return;
+  if (!tpi_future_settled(&promise->future) &&
+      tpi_see(&promise->follows) == NULL)
+    tpi_promise_fail(promise, TPI_KIND_BROKEN,
+                     "the promise was dropped unresolved");
+  tpi_future_release(&promise->future);
+}
+
+/* ---------------------------------------------------------------- */
+/* Settling                                                          */
+/* ---------------------------------------------------------------- */
+
+/* A claimed one. Results that came too late go at once. */
+static int settle (tp_Promise *promise, tpi_List *results, int failed) {
+  tpi_Future *f = &promise->future;
+  int won;
+  f->results = *results;
+  tpi_list_init(results, NULL, 0);
+  if (f->home != NULL)
+    tpi_count(&f->home->owed, tpi_list_weight(&f->results));
+  won = failed ? tpi_future_fail(f) : tpi_future_complete(f);
+  if (!won)
+    tpi_list_fini(&f->results);
+  return won;
+}
+
+/* Who claims it writes the results, so that two resolvers never meet. */
+static int decide (tp_Promise *promise, tpi_List *results, int failed) {
+  if (tpi_future_claim(&promise->future))
+    return settle(promise, results, failed);
+  tpi_list_fini(results);
+  return 0;
+}
+
+int tpi_promise_resolve (tp_Promise *promise, tpi_List *values) {
+  return decide(promise, values, 0);
+}
+
+int tpi_promise_reject (tp_Promise *promise, tpi_List *failure) {
+  return decide(promise, failure, 1);
+}
+
+int tpi_promise_fail (tp_Promise *promise, tpi_Kind kind,
+                      const char *message) {
+  return tpi_future_end_copy(&promise->future, TPI_FAILED, kind, message,
+                             "out of memory") >= 0;
+}
+
+/* ---------------------------------------------------------------- */
+/* Following                                                         */
+/* ---------------------------------------------------------------- */
+
+static void end_alike (tp_Promise *promise, tpi_Future *input) {
+  const char *why = tpi_future_message(input, NULL);
+  tpi_future_end_copy(&promise->future, tpi_future_state(input),
+                      (tpi_Kind)input->kind, why != NULL ? why : "cancelled",
+                      "out of memory");
+}
+
+/* The input has settled; or the one that it ended because of. */
+static void copy_end (tp_Promise *promise, tpi_Future *input) {
+  tpi_Phase state = tpi_future_state(input);
+  tpi_List results;
+  int rc = TP_OK;
+  if (state != TPI_COMPLETED)
+    tpi_future_read(input); /* the promise hands it on */
+  if (state == TPI_CANCELLED || input->reason != NULL) {
+    end_alike(promise, input);
+    return;
+  }
+  tpi_list_init(&results, NULL, 0);
+  for (uint32_t i = 0; rc == TP_OK && i < input->results.count; i++) {
+    tp_Value value;
+    rc = tpi_list_copy(&results, &value, &input->results.items[i]);
+    if (rc == TP_OK)
+      rc = tpi_list_push(&results, value);
+  }
+  if (rc == TP_OK) {
+    settle(promise, &results, state == TPI_FAILED);
+    return;
+  }
+  tpi_list_fini(&results);
+  tpi_promise_fail(promise, TPI_ERROR, "out of memory");
+}
+
+static void hear (tpi_Waiter *w) {
+  tp_Promise *promise =
+      (tp_Promise *)(void *)((char *)w - offsetof(tp_Promise, waiter));
+  tpi_Future *input = tpi_see(&promise->follows);
+  tpi_future_read(input);
+  copy_end(promise, tpi_future_cause(input));
+  tpi_future_release(&promise->future);
+}
+
+static void tell (tpi_Waiter *w) { tpi_relay(w, hear); }
+
+/* Who waits for a future holds it. One that none but a writer and a reader
+   hold is new: the way from it need not be walked, which may be long. */
+static int is_awaited (tpi_Future *future) {
+  return tpi_see(&future->refs) > 2;
+}
+
+int tpi_promise_follow (tp_Promise *promise, tpi_Future *future) {
+  static tpi_Lock lock; /* two that begin to follow each other */
+  tpi_Future *own = &promise->future;
+  int rc = TP_OK;
+  if (tpi_future_settled(own))
+    return TP_CANCELLED;
+  tpi_lock(&lock);
+  if (future == own || (is_awaited(own) && tpi_future_hangs_on(future, own)))
+    rc = TP_INVALID;
+  else if (!tpi_future_claim(own))
+    rc = TP_CANCELLED;
+  if (rc == TP_OK) {
+    tpi_future_retain(future);
+    tpi_put(&promise->follows, future);
+  }
+  tpi_unlock(&lock);
+  if (rc != TP_OK)
+    return rc;
+  tpi_future_retain(own); /* until it has heard */
+  promise->waiter.tell = tell;
+  if (!tpi_future_join(future, &promise->waiter))
+    tell(&promise->waiter);
+  return TP_OK;
+}

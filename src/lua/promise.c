@@ -1,0 +1,165 @@
+/*
+** Promises: futures that Lua code settles.
+*/
+#include "lua/binding.h"
+
+static const char name[] = "tidepool.Promise";
+
+/* A slot of its own, empty, on top. */
+static tp_Promise **push_slot (lua_State *L) {
+  tp_Promise **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+  *slot = NULL;
+  luaL_setmetatable(L, name);
+  return slot;
+}
+
+/* -> Future Promise */
+int tpi_l_promise (lua_State *L) {
+  const tpi_State *S = tpi_state_open(L);
+  tpi_Handle *handle = tpi_push_future_handle(L);
+  tp_Promise **slot = push_slot(L);
+  *slot = tpi_promise_new(S->host);
+  if (*slot == NULL)
+    luaL_error(L, "not enough memory");
+  handle->future = &(*slot)->future;
+  return 2;
+}
+
+tp_Promise *tpi_to_promise (lua_State *L, const tpi_State *S, int index) {
+  tp_Promise **slot = lua_touserdata(L, index);
+  return slot != NULL && tpi_has_metatable(L, index, S->promise_mt) ? *slot
+                                                                    : NULL;
+}
+
+void tpi_push_promise_of (lua_State *L, tp_Promise *promise) {
+  tp_Promise **slot = push_slot(L);
+  tpi_promise_retain(promise);
+  *slot = promise;
+}
+
+static tp_Promise *self (lua_State *L) {
+  tp_Promise *promise = *(tp_Promise **)luaL_checkudata(L, 1, name);
+  if (promise == NULL)
+    luaL_error(L, "this Promise was collected");
+  return promise;
+}
+
+/* ---------------------------------------------------------------- */
+/* Settling                                                          */
+/* ---------------------------------------------------------------- */
+
+static int follow (lua_State *L, const tpi_State *S, tp_Promise *promise) {
+  tpi_Future *future = tpi_check_future(L, S, 2);
+  int rc;
+  tpi_restore_results(L, future, 2);
+  tpi_poke(&future->lent, 1);
+  rc = tpi_promise_follow(promise, future);
+  if (rc == TP_INVALID)
+    return luaL_error(L, "this promise would wait for itself");
+  lua_pushboolean(L, rc == TP_OK);
+  return 1;
+}
+
+/* promise values... -> was it this call? */
+static int resolve (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  tp_Promise *promise = self(L);
+  int top = lua_gettop(L);
+  tpi_List *values;
+  if (top == 2 && tpi_is_future(L, S, 2))
+    return follow(L, S, promise);
+  values = tpi_push_list(L);
+  tpi_send_begin(S);
+  for (int i = 2; i <= top; i++)
+    tpi_send(L, S, values, i, "value", i - 1);
+  lua_pushboolean(L, tpi_promise_resolve(promise, values));
+  return 1;
+}
+
+/* value -> Error */
+static void make_error (lua_State *L) {
+  luaL_tolstring(L, -1, NULL);
+  tpi_push_error(L, TPI_ERROR, "", NULL);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "message");
+  lua_pushvalue(L, -3);
+  lua_setfield(L, -2, "value");
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* promise value -> was it this call? */
+static int reject (lua_State *L) {
+  const tpi_State *S = tpi_state(L);
+  tp_Promise *promise = self(L);
+  tpi_List *failure;
+  lua_settop(L, 2);
+  failure = tpi_push_list(L);
+  lua_pushvalue(L, 2);
+  if (!lua_istable(L, -1) || !tpi_has_metatable(L, -1, S->error_mt))
+    make_error(L);
+  tpi_send_error(L, failure);
+  lua_pushboolean(L, tpi_promise_reject(promise, failure));
+  return 1;
+}
+
+/* ---------------------------------------------------------------- */
+/* Looking                                                           */
+/* ---------------------------------------------------------------- */
+
+void tpi_tell_progress (lua_State *L, tpi_Future *future, int index) {
+  double fraction = luaL_checknumber(L, index);
+  const char *note = luaL_optstring(L, index + 1, NULL);
+  luaL_argcheck(L, fraction >= 0 && fraction <= 1, index, "0 to 1 expected");
+  tpi_future_progress(future, fraction, note);
+}
+
+static int progress (lua_State *L) {
+  tpi_tell_progress(L, &self(L)->future, 2);
+  return 0;
+}
+
+static int cancelled (lua_State *L) {
+  lua_pushboolean(L, tpi_future_state(&self(L)->future) == TPI_CANCELLED);
+  return 1;
+}
+
+static int to_string (lua_State *L) {
+  tpi_Future *future = &self(L)->future;
+  lua_pushfstring(L, "%s: %I (%s)", name, (LUAI_UACINT)future->id,
+                  tpi_phase_name(tpi_future_state(future)));
+  return 1;
+}
+
+static int equal (lua_State *L) {
+  const tpi_State *S = tpi_state(L);
+  const tp_Promise *a = tpi_to_promise(L, S, 1), *b = tpi_to_promise(L, S, 2);
+  lua_pushboolean(L, a != NULL && a == b);
+  return 1;
+}
+
+static int collect (lua_State *L) {
+  tp_Promise **slot = luaL_checkudata(L, 1, name);
+  tp_Promise *promise = *slot;
+  *slot = NULL;
+  tpi_promise_release(promise);
+  return 0;
+}
+
+void tpi_open_promise (lua_State *L) {
+  static const luaL_Reg methods[] = {{"resolve", resolve},
+                                     {"reject", reject},
+                                     {"progress", progress},
+                                     {"cancelled", cancelled},
+                                     {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__gc", collect},
+                                         {"__tostring", to_string},
+                                         {"__eq", equal},
+                                         {NULL, NULL}};
+  luaL_getmetatable(L, name);
+  tpi_setfuncs(L, metamethods);
+  lua_createtable(L, 0, sizeof methods / sizeof *methods);
+  tpi_setfuncs(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
