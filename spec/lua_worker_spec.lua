@@ -116,6 +116,13 @@ describe("require in a worker", function ()
     end, { future = pool:call("test.add", 1, 1) }):await(session.limit) })
   end)
 
+  -- It had what is written in C only.
+  it("is whole in a worker that never required it", function ()
+    assert.are.equal("function", session.pool():call(function ()
+      return type(tidepool.header)
+    end):await(session.limit))
+  end)
+
   it("leaves functions that a worker registers to all", function ()
     local result = process.program [[
       local tidepool = require "tidepool"

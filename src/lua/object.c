@@ -109,6 +109,21 @@ int tpi_send_own (tpi_Sender *s, tp_Value *value, int index) {
   return found;
 }
 
+/* A worker that gets the module without having required it has only what is
+   written in C; what the file of that name adds is added now. */
+static void complete_module (lua_State *L) {
+  int loaded;
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  loaded = lua_getfield(L, -1, "tidepool") != LUA_TNIL;
+  lua_pop(L, 2);
+  if (loaded)
+    return;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "tidepool");
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+    lua_pop(L, 1);
+}
+
 static void push_own (tpi_Receiver *r, const tpi_Table *own) {
   const char *name = own->table.array[0].as.bytes;
   const char *colon = strchr(name, ':');
@@ -116,6 +131,8 @@ static void push_own (tpi_Receiver *r, const tpi_Table *own) {
     lua_getglobal(r->L, name + 1);
     return;
   }
+  if (*name == '\0')
+    complete_module(r->L);
   push_owner(r->L, name);
   if (*name != '\0') {
     lua_getfield(r->L, -1, colon != NULL ? colon + 1 : name);
