@@ -3,9 +3,9 @@ doc-check.lua: is everything documented?
 
 What the loaded library really has is looked up in docs/reference.md (as
 `tidepool.name`, `pool:name`, `future:name` or `promise:name`) and in
-types/tidepool.lua, what src/tidepool.h defines in docs/c-api.md. The other way round, headings
-of the reference must name what is there, and links between the documents
-must lead somewhere.
+types/tidepool.lua, what src/tidepool.h defines in docs/c-api.md. The other way
+round, headings of the reference must name what is there, and links between the
+documents must lead somewhere.
 ]]
 
 local tidepool = require "tidepool"
