@@ -65,7 +65,9 @@ end
 for name in pairs(methods(future)) do
   surface["future:" .. name] = true
 end
-for name in pairs(methods(select(2, tidepool.promise()))) do
+local promised, promise = tidepool.promise()
+promised:cancel()
+for name in pairs(methods(promise)) do
   surface["promise:" .. name] = true
 end
 

@@ -23,7 +23,7 @@ extern char **environ;
 /* Runs a command with that file as its file number `as`, or none if negative.
    0, or an error number. */
 static int spawn (pid_t *pid, const char *command, int file, int as) {
-  char *arguments[] = {"sh", "-c", (char *)(uintptr_t)command, NULL};
+  char *arguments[] = {"sh", "-c", "--", (char *)(uintptr_t)command, NULL};
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t mask;
