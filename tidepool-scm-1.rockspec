@@ -52,7 +52,6 @@ build = {
         "src/core/pools.c",
         "src/core/promise.c",
         "src/core/queue.c",
-        "src/core/relay.c",
         "src/core/seek.c",
         "src/core/signature.c",
         "src/core/stats.c",

@@ -24,7 +24,7 @@ local folders = {
 local core = {
   -- module      uses
   { "pools",     "pool functions" },
-  { "promise",   "parked copy relay" },
+  { "promise",   "parked copy" },
   { "await",     "parked" },
   { "worker",    "pool" },
   { "submit",    "follow" },
@@ -32,7 +32,7 @@ local core = {
   { "dispatch",  "follow" },
   { "cancel",    "pool" },
   { "parked",    "follow" },
-  { "follow",    "pool copy relay" },
+  { "follow",    "pool copy" },
   { "alarm",     "timer" },
   { "pool",      "task stats" },
   { "task",      "timer queue" },
@@ -55,7 +55,6 @@ local core = {
   { "word",      "clock" },
   { "memory",    "atomic" },
   { "pin",       "" },
-  { "relay",     "waiter" },
   { "waiter",    "" },
   { "clock",     "" },
   { "atomic",    "" },

@@ -17,12 +17,13 @@ typedef struct Then {
   void *userdata;
 } Then;
 
-static void call_back (tpi_Waiter *w) {
+static void call_back (tpi_Waiter *w, tpi_Waiter **more) {
   Then *then = (Then *)(void *)w;
   tpi_Future *future = then->future;
   then->callback((tp_Future *)(void *)future, then->userdata);
   tpi_free(then);
   tpi_future_release(future);
+  (void)more;
 }
 
 static Then *then_new (tpi_Future *future, tp_Callback callback, void *ud) {
@@ -44,7 +45,7 @@ static int api_then (tp_Future *future, tp_Callback callback, void *ud) {
   if (then == NULL)
     return TP_NOMEM;
   if (!tpi_future_join(tpi_future(future), &then->waiter))
-    call_back(&then->waiter);
+    tpi_waiter_tell(&then->waiter);
   return TP_OK;
 }
 

@@ -24,14 +24,16 @@ static void ring (atomic_uint *word, atomic_uint *done) {
   tpi_put(done, 1);
 }
 
-static void tell_awaited (tpi_Waiter *w) {
+static void tell_awaited (tpi_Waiter *w, tpi_Waiter **more) {
   Either *e = (Either *)(void *)((char *)w - offsetof(Either, awaited));
   ring(&e->word, &e->awaited_done);
+  (void)more;
 }
 
-static void tell_own (tpi_Waiter *w) {
+static void tell_own (tpi_Waiter *w, tpi_Waiter **more) {
   Either *e = (Either *)(void *)((char *)w - offsetof(Either, own));
   ring(&e->word, &e->own_done);
+  (void)more;
 }
 
 static void leave (tpi_Future *future, tpi_Waiter *waiter,
@@ -168,10 +170,11 @@ typedef struct Visitor {
   atomic_uint own_done;
 } Visitor;
 
-static void nudge (tpi_Waiter *w) {
+static void nudge (tpi_Waiter *w, tpi_Waiter **more) {
   Visitor *v = (Visitor *)(void *)((char *)w - offsetof(Visitor, own));
   tpi_park_nudge(&v->parker);
   tpi_put(&v->own_done, 1);
+  (void)more;
 }
 
 static int is_over (void *task) {

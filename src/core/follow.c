@@ -2,7 +2,6 @@
 
 #include "core/copy.h"
 #include "core/memory.h"
-#include "core/relay.h"
 
 int tpi_follow_new (tpi_Task *task, unsigned count) {
   tpi_Follow *f =
@@ -76,7 +75,8 @@ static int fill (tpi_Follow *f, char **why) {
 }
 
 static void end (tpi_Task *task, char *why, int literal) {
-  if (tpi_future_end(&task->future, TPI_FAILED, TPI_ERROR, why, literal) < 0 &&
+  if (tpi_future_end(&task->future, TPI_FAILED, TPI_ERROR, why, literal,
+                     NULL) < 0 &&
       !literal)
     tpi_free(why);
 }
@@ -96,13 +96,14 @@ static void go (tpi_Follow *f) {
 
 /* It ends as this one did: the words are borrowed from it. Only one of the
    inputs can be the cause. */
-static void follow_down (tpi_Follow *f, tpi_Future *input) {
+static void follow_down (tpi_Follow *f, tpi_Future *input,
+                         tpi_Waiter **more) {
   const char *why = tpi_future_message(input, NULL);
   tpi_Future *none = NULL;
   tpi_future_read(input);
   if (tpi_cas(&f->cause, &none, input))
     tpi_future_end(&f->task->future, tpi_future_state(input),
-                   (tpi_Kind)input->kind, (char *)(uintptr_t)why, TPI_CAUSED);
+                   (tpi_Kind)input->kind, (char *)(uintptr_t)why, TPI_CAUSED, more);
 }
 
 /* The last one lets go of the pool. */
@@ -115,17 +116,15 @@ static void one_less (tpi_Follow *f, int told) {
   tpi_pool_release(pool);
 }
 
-static void hear (tpi_Waiter *w) {
+static void tell (tpi_Waiter *w, tpi_Waiter **more) {
   const tpi_Input *input = (const tpi_Input *)(const void *)w;
   tpi_Follow *f = input->follow;
   tpi_Task *task = f->task;
   if (tpi_future_state(input->future) != TPI_COMPLETED)
-    follow_down(f, input->future);
+    follow_down(f, input->future, more);
   one_less(f, 1);
   tpi_future_release(&task->future);
 }
-
-static void tell (tpi_Waiter *w) { tpi_relay(w, hear); }
 
 /* ---------------------------------------------------------------- */
 
@@ -149,7 +148,7 @@ void tpi_follow_start (tpi_Task *task) {
   for (unsigned i = 0; i < f->count; i++) {
     tpi_future_retain(&task->future);
     if (!tpi_future_join(f->inputs[i].future, &f->inputs[i].waiter))
-      tell(&f->inputs[i].waiter);
+      tpi_waiter_tell(&f->inputs[i].waiter);
   }
 }
 

@@ -178,15 +178,19 @@ static void announce (tpi_Future *f, tpi_Waiter *waiters) {
 
 /* The common end of settling: the lock bit is held, the outcome written. */
 static void publish (tpi_Future *f, tpi_Phase state, tpi_Phase was,
-                     int withdraw) {
+                     int withdraw, tpi_Waiter **more) {
   tpi_Waiter *waiters = tpi_waiters_take(&f->in.waiters);
   tpi_put(&f->word, (unsigned)state);
   if (withdraw && f->class->withdraw != NULL)
     f->class->withdraw(f, was);
+  if (more != NULL) {
+    tpi_waiters_push(more, waiters);
+    waiters = NULL;
+  }
   announce(f, waiters);
 }
 
-static int settle_claimed (tpi_Future *f, tpi_Phase state) {
+int tpi_future_settle (tpi_Future *f, tpi_Phase state, tpi_Waiter **more) {
   unsigned word = TPI_RUNNING;
   if (tpi_cas(&f->word, &word, (unsigned)state)) {
     announce(f, NULL); /* the common case: nobody has asked yet */
@@ -194,35 +198,38 @@ static int settle_claimed (tpi_Future *f, tpi_Phase state) {
   }
   if (lock_unsettled(f) < 0)
     return 0;
-  publish(f, state, TPI_RUNNING, 0);
+  publish(f, state, TPI_RUNNING, 0, more);
   return 1;
 }
 
 int tpi_future_complete (tpi_Future *f) {
-  return settle_claimed(f, TPI_COMPLETED);
+  return tpi_future_settle(f, TPI_COMPLETED, NULL);
 }
 
-int tpi_future_fail (tpi_Future *f) { return settle_claimed(f, TPI_FAILED); }
+int tpi_future_fail (tpi_Future *f) {
+  return tpi_future_settle(f, TPI_FAILED, NULL);
+}
 
 int tpi_future_end (tpi_Future *f, tpi_Phase state, tpi_Kind kind,
-                    char *reason, int literal) {
+                    char *reason, int literal, tpi_Waiter **more) {
   int word = lock_unsettled(f);
   if (word < 0)
     return -1;
   f->kind = (unsigned char)kind;
   f->reason = reason;
   f->literal = (unsigned char)literal;
-  publish(f, state, (tpi_Phase)(word & TPI_STATE), 1);
+  publish(f, state, (tpi_Phase)(word & TPI_STATE), 1, more);
   return word & TPI_STATE;
 }
 
 int tpi_future_end_copy (tpi_Future *f, tpi_Phase state, tpi_Kind kind,
-                         const char *reason, const char *spare) {
+                         const char *reason, const char *spare,
+                         tpi_Waiter **more) {
   char *copy = tpi_copy(reason, strlen(reason));
   int literal = copy == NULL, was;
   if (literal)
     copy = (char *)(uintptr_t)spare;
-  was = tpi_future_end(f, state, kind, copy, literal);
+  was = tpi_future_end(f, state, kind, copy, literal, more);
   if (was < 0 && !literal)
     tpi_free(copy);
   return was;
@@ -232,9 +239,10 @@ int tpi_future_cancel (tpi_Future *f, const char *reason) {
   if (tpi_future_settled(f))
     return 0;
   if (reason == NULL)
-    return tpi_future_end(f, TPI_CANCELLED, TPI_KIND_CANCELLED, NULL, 0) >= 0;
+    return tpi_future_end(f, TPI_CANCELLED, TPI_KIND_CANCELLED, NULL, 0,
+                          NULL) >= 0;
   return tpi_future_end_copy(f, TPI_CANCELLED, TPI_KIND_CANCELLED, reason,
-                             "(no memory to keep the reason)") >= 0;
+                             "(no memory to keep the reason)", NULL) >= 0;
 }
 
 /* ---------------------------------------------------------------- */
@@ -272,7 +280,8 @@ static void fall_silent (Herald *herald) {
   tpi_free(herald);
 }
 
-static void tell_news (tpi_Waiter *waiter) {
+static void tell_news (tpi_Waiter *waiter, tpi_Waiter **more) {
+  (void)more;
   Herald *herald = (Herald *)(void *)waiter;
   tpi_host_news(herald->host);
   fall_silent(herald);

@@ -129,16 +129,21 @@ int tpi_future_suspend (tpi_Future *future, int suspended);
 int tpi_future_complete (tpi_Future *future);
 /* By who claimed it: fails with the message it has written as result 1. */
 int tpi_future_fail (tpi_Future *future);
+/* Either, TPI_COMPLETED or TPI_FAILED; `more` as below. */
+int tpi_future_settle (tpi_Future *future, tpi_Phase state,
+                       tpi_Waiter **more);
 /*
 ** By anyone: settles as `state` with a kind and a reason, which is taken
-** when this call settled it, unless `literal`. What it was before, or -1.
+** when this call settled it, unless `literal`. What it was before, or -1. Who
+** waits is told; or, unless `more` is NULL, is put there (waiter.h).
 */
 int tpi_future_end (tpi_Future *future, tpi_Phase state, tpi_Kind kind,
-                    char *reason, int literal);
+                    char *reason, int literal, tpi_Waiter **more);
 /* The same with a copy of the reason; `spare`, a literal, if there is no
    memory for one. */
 int tpi_future_end_copy (tpi_Future *future, tpi_Phase state, tpi_Kind kind,
-                         const char *reason, const char *spare);
+                         const char *reason, const char *spare,
+                         tpi_Waiter **more);
 /* Cancels, with a copy of the reason (or NULL). */
 int tpi_future_cancel (tpi_Future *future, const char *reason);
 

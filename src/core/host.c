@@ -167,21 +167,23 @@ static tpi_Parker *parker_of (tpi_Waiter *w) {
 }
 
 /* The swap is the last touch: the sleeper may return at once. */
-static void tell_thread (tpi_Waiter *w) {
+static void tell_thread (tpi_Waiter *w, tpi_Waiter **more) {
   tpi_Parker *p = parker_of(w);
   atomic_uint *word = &p->told;
   if (tpi_swap(word, TPI_WOKEN) == TPI_ARMED)
     tpi_word_wake(word, 0);
+  (void)more;
 }
 
 /* Pushing is the last touch of the parker; the reference that it took keeps
    the host until we have woken it. */
-static void tell_host (tpi_Waiter *w) {
+static void tell_host (tpi_Waiter *w, tpi_Waiter **more) {
   tpi_Parker *p = parker_of(w);
   tpi_Host *host = p->host;
   if (tpi_inbox_push(&host->told, &p->node))
     tpi_host_wake(host);
   tpi_host_release(host);
+  (void)more;
 }
 
 void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop) (void *),

@@ -11,12 +11,14 @@ static void tell (tpi_Parked *p) {
     tpi_pool_go_on(pool, p);
 }
 
-static void tell_tie (tpi_Waiter *w) {
+static void tell_tie (tpi_Waiter *w, tpi_Waiter **more) {
   tell(((tpi_Tie *)(void *)((char *)w - offsetof(tpi_Tie, waiter)))->parked);
+  (void)more;
 }
 
-static void tell_door (tpi_Waiter *w) {
+static void tell_door (tpi_Waiter *w, tpi_Waiter **more) {
   tell((tpi_Parked *)(void *)((char *)w - offsetof(tpi_Parked, door)));
+  (void)more;
 }
 
 void tpi_parked_init (tpi_Parked *p, tpi_Task *task, tpi_Worker *worker) {

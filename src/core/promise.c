@@ -86,61 +86,64 @@ void tpi_promise_release (tp_Promise *promise) {
 /* ---------------------------------------------------------------- */
 
 /* A claimed one. Results that came too late go at once. */
-static int settle (tp_Promise *promise, tpi_List *results, int failed) {
+static int settle (tp_Promise *promise, tpi_List *results, tpi_Phase state,
+                   tpi_Waiter **more) {
   tpi_Future *f = &promise->future;
   int won;
   f->results = *results;
   tpi_list_init(results, NULL, 0);
   if (f->home != NULL)
     tpi_count(&f->home->owed, tpi_list_weight(&f->results));
-  won = failed ? tpi_future_fail(f) : tpi_future_complete(f);
+  won = tpi_future_settle(f, state, more);
   if (!won)
     tpi_list_fini(&f->results);
   return won;
 }
 
 /* Who claims it writes the results, so that two resolvers never meet. */
-static int decide (tp_Promise *promise, tpi_List *results, int failed) {
+static int decide (tp_Promise *promise, tpi_List *results, tpi_Phase state) {
   if (tpi_future_claim(&promise->future))
-    return settle(promise, results, failed);
+    return settle(promise, results, state, NULL);
   tpi_list_fini(results);
   return 0;
 }
 
 int tpi_promise_resolve (tp_Promise *promise, tpi_List *values) {
-  return decide(promise, values, 0);
+  return decide(promise, values, TPI_COMPLETED);
 }
 
 int tpi_promise_reject (tp_Promise *promise, tpi_List *failure) {
-  return decide(promise, failure, 1);
+  return decide(promise, failure, TPI_FAILED);
 }
 
 int tpi_promise_fail (tp_Promise *promise, tpi_Kind kind,
                       const char *message) {
   return tpi_future_end_copy(&promise->future, TPI_FAILED, kind, message,
-                             "out of memory") >= 0;
+                             "out of memory", NULL) >= 0;
 }
 
 /* ---------------------------------------------------------------- */
 /* Following                                                         */
 /* ---------------------------------------------------------------- */
 
-static void end_alike (tp_Promise *promise, tpi_Future *input) {
+static void end_alike (tp_Promise *promise, tpi_Future *input,
+                       tpi_Waiter **more) {
   const char *why = tpi_future_message(input, NULL);
   tpi_future_end_copy(&promise->future, tpi_future_state(input),
                       (tpi_Kind)input->kind, why != NULL ? why : "cancelled",
-                      "out of memory");
+                      "out of memory", more);
 }
 
 /* The input has settled; or the one that it ended because of. */
-static void copy_end (tp_Promise *promise, tpi_Future *input) {
+static void copy_end (tp_Promise *promise, tpi_Future *input,
+                      tpi_Waiter **more) {
   tpi_Phase state = tpi_future_state(input);
   tpi_List results;
   int rc = TP_OK;
   if (state != TPI_COMPLETED)
     tpi_future_read(input); /* the promise hands it on */
   if (state == TPI_CANCELLED || input->reason != NULL) {
-    end_alike(promise, input);
+    end_alike(promise, input, more);
     return;
   }
   tpi_list_init(&results, NULL, 0);
@@ -151,23 +154,21 @@ static void copy_end (tp_Promise *promise, tpi_Future *input) {
       rc = tpi_list_push(&results, value);
   }
   if (rc == TP_OK) {
-    settle(promise, &results, state == TPI_FAILED);
+    settle(promise, &results, state, more);
     return;
   }
   tpi_list_fini(&results);
   tpi_promise_fail(promise, TPI_ERROR, "out of memory");
 }
 
-static void hear (tpi_Waiter *w) {
+static void tell (tpi_Waiter *w, tpi_Waiter **more) {
   tp_Promise *promise =
       (tp_Promise *)(void *)((char *)w - offsetof(tp_Promise, waiter));
   tpi_Future *input = tpi_see(&promise->follows);
   tpi_future_read(input);
-  copy_end(promise, tpi_future_cause(input));
+  copy_end(promise, tpi_future_cause(input), more);
   tpi_future_release(&promise->future);
 }
-
-static void tell (tpi_Waiter *w) { tpi_relay(w, hear); }
 
 /* Who waits for a future holds it. One that none but a writer and a reader
    hold is new: the way from it need not be walked, which may be long. */
@@ -196,6 +197,6 @@ int tpi_promise_follow (tp_Promise *promise, tpi_Future *future) {
   tpi_future_retain(own); /* until it has heard */
   promise->waiter.tell = tell;
   if (!tpi_future_join(future, &promise->waiter))
-    tell(&promise->waiter);
+    tpi_waiter_tell(&promise->waiter);
   return TP_OK;
 }

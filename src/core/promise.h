@@ -9,7 +9,6 @@
 #ifndef TPI_PROMISE_H
 #define TPI_PROMISE_H
 
-#include "core/relay.h"
 #include "core/future.h"
 
 struct tp_Promise {

@@ -115,7 +115,7 @@ void tpi_pool_admitted (tpi_Task *task) {
   if (tpi_timer_start(task->timer) != TP_OK)
     tpi_future_end(&task->future, TPI_FAILED, TPI_ERROR,
                    (char *)(uintptr_t) "no memory or thread for its timeout",
-                   1);
+                   1, NULL);
   else if (tpi_future_settled(&task->future))
     tpi_timer_stop(task->timer);
 }

@@ -106,7 +106,7 @@ static void drop_locked (tpi_Timer *t) {
 
 static void fire (tpi_Future *future, const char *message) {
   tpi_future_end_copy(future, TPI_FAILED, TPI_KIND_TIMEOUT, message,
-                      "timed out");
+                      "timed out", NULL);
   tpi_future_release(future);
 }
 

@@ -17,7 +17,10 @@
 typedef struct tpi_Waiter {
   struct tpi_Waiter *next;
   struct tpi_Waiter **link; /* what points here; NULL in no list */
-  void (*tell) (struct tpi_Waiter *waiter);
+  /* If telling it settles something else, those who wait for that are put in
+     front of *more, to be told next: a chain of them, as long as a program
+     cares to make, is told by a loop and not by recursion. */
+  void (*tell) (struct tpi_Waiter *waiter, struct tpi_Waiter **more);
 } tpi_Waiter;
 
 static inline void tpi_waiter_add (tpi_Waiter **list, tpi_Waiter *w) {
@@ -53,12 +56,29 @@ static inline tpi_Waiter *tpi_waiters_take (tpi_Waiter **list) {
   return first;
 }
 
+/* Puts waiters, chained by next, in front of *more. */
+static inline void tpi_waiters_push (tpi_Waiter **more, tpi_Waiter *waiters) {
+  tpi_Waiter *last = waiters;
+  if (waiters == NULL)
+    return;
+  while (last->next != NULL)
+    last = last->next;
+  last->next = *more;
+  *more = waiters;
+}
+
 static inline void tpi_waiters_tell (tpi_Waiter *w) {
   while (w != NULL) {
     tpi_Waiter *next = w->next; /* telling it may free it */
-    w->tell(w);
+    w->tell(w, &next);
     w = next;
   }
+}
+
+/* One that stands in no list. */
+static inline void tpi_waiter_tell (tpi_Waiter *w) {
+  w->next = NULL;
+  tpi_waiters_tell(w);
 }
 
 #endif

@@ -23,7 +23,7 @@ static int settle (tpi_Worker *worker, tpi_Task *task, tpi_Outcome outcome) {
   int won;
   if (outcome == TPI_NOROOM) { /* withdrawing accounts for it */
     tpi_future_end(f, TPI_FAILED, TPI_ERROR,
-                   (char *)(uintptr_t) "out of memory", 1);
+                   (char *)(uintptr_t) "out of memory", 1, NULL);
     return 0;
   }
   if (tpi_future_settled(f))

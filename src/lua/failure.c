@@ -134,12 +134,13 @@ tpi_Outcome tpi_failure_full (const tpi_Place *place, tpi_LuaTask *task) {
   if (place->limit == 0)
     return TPI_NOROOM;
   tpi_future_end_copy(&task->task.future, TPI_FAILED, TPI_ERROR, place->full,
-                      "not enough memory (memory_limit)");
+                      "not enough memory (memory_limit)", NULL);
   return TPI_RAISED;
 }
 
 void tpi_failure_broken (const tpi_Place *place, tpi_LuaTask *task) {
   tpi_future_end_copy(&task->task.future, TPI_FAILED, TPI_KIND_BROKEN,
                       place->broken,
-                      "the Lua state of its worker could not be made");
+                      "the Lua state of its worker could not be made",
+                      NULL);
 }

@@ -61,7 +61,10 @@ typedef struct Told {
   atomic_uint times;
 } Told;
 
-static void tell (tpi_Waiter *w) { atomic_fetch_add(&((Told *)(void *)w)->times, 1); }
+static void tell (tpi_Waiter *w, tpi_Waiter **more) {
+  (void)more;
+  atomic_fetch_add(&((Told *)(void *)w)->times, 1);
+}
 
 static void tells_each_waiter_once (void **state) {
   Told told[3] = {{{NULL, NULL, tell}, 0}, {{NULL, NULL, tell}, 0},
@@ -143,7 +146,7 @@ static void unread_failures_go_home (void **state) {
   (void)state;
   for (int i = 0; i < 3; i++) {
     f = make(home);
-    tpi_future_end(f, TPI_FAILED, TPI_ERROR, (char *)(uintptr_t) "no", 1);
+    tpi_future_end(f, TPI_FAILED, TPI_ERROR, (char *)(uintptr_t) "no", 1, NULL);
     if (i == 1)
       tpi_future_read(f);
     tpi_future_release(f);
@@ -160,7 +163,7 @@ static void unread_failures_go_home (void **state) {
   assert_null(tpi_future_unread(home));
   tpi_put(&home->closed, 1);
   f = make(home); /* nobody at home any more */
-  tpi_future_end(f, TPI_FAILED, TPI_ERROR, (char *)(uintptr_t) "no", 1);
+  tpi_future_end(f, TPI_FAILED, TPI_ERROR, (char *)(uintptr_t) "no", 1, NULL);
   tpi_future_release(f);
   assert_null(tpi_future_unread(home));
   tpi_host_release(home);

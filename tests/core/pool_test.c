@@ -125,8 +125,8 @@ static void wait_asleep (tp_Manager *pool, unsigned wanted) {
 static atomic_uint telling, told;
 
 /* A callback that takes its time. */
-static void tell_slowly (tpi_Waiter *waiter) {
-  (void)waiter;
+static void tell_slowly (tpi_Waiter *waiter, tpi_Waiter **more) {
+  (void)waiter, (void)more;
   tpi_put(&telling, 1);
   tpi_word_wake(&telling, 1);
   while (!tpi_see(&told))
