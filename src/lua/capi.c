@@ -1,15 +1,12 @@
 /*
 ** The parts of the C API that need a Lua state.
 */
-#include "core/pools.h"
 #include "lua/binding.h"
 
 static tp_Promise *lua_promise (lua_State *L) {
   tpi_State *S = tpi_state_find(L);
   tpi_Handle *handle = tpi_push_future_handle(L);
-  tp_Promise *promise;
-  tpi_runtime_start();
-  promise = tpi_promise_new(S->host);
+  tp_Promise *promise = tpi_promise_new(S->host);
   if (promise == NULL)
     luaL_error(L, "not enough memory");
   handle->future = &promise->future;

@@ -1,7 +1,6 @@
 /*
 ** Promises: futures that Lua code settles.
 */
-#include "core/pools.h"
 #include "lua/binding.h"
 
 static const char name[] = "tidepool.Promise";
@@ -19,7 +18,6 @@ int tpi_l_promise (lua_State *L) {
   const tpi_State *S = tpi_state_open(L);
   tpi_Handle *handle = tpi_push_future_handle(L);
   tp_Promise **slot = push_slot(L);
-  tpi_runtime_start(); /* it may outlive this Lua state */
   *slot = tpi_promise_new(S->host);
   if (*slot == NULL)
     luaL_error(L, "not enough memory");
