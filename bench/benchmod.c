@@ -135,9 +135,9 @@ static int l_sleep (lua_State *L) {
 static int l_cpu (lua_State *L) {
   struct rusage u;
   getrusage(RUSAGE_SELF, &u);
-  lua_pushnumber(L, (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-                        (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) /
-                            1e6);
+  lua_pushnumber(L,
+                 (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+                     (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6);
   return 1;
 }
 
@@ -213,8 +213,8 @@ static int l_neighbours (lua_State *L) {
   atomic_store(&neighbours_stop, 0);
   atomic_store(&neighbours_steps, 0);
   for (neighbours_count = 0; neighbours_count < n; neighbours_count++)
-    if (pthread_create(neighbours + neighbours_count, NULL, neighbour,
-                       NULL) != 0)
+    if (pthread_create(neighbours + neighbours_count, NULL, neighbour, NULL) !=
+        0)
       return luaL_error(L, "cannot start a thread");
   return 0;
 }
@@ -265,7 +265,7 @@ static int bare_gc (lua_State *L) {
 
 static int l_bare (lua_State *L) {
   static const luaL_Reg methods[] = {
-    {"call", bare_call}, {"await", bare_await}, {NULL, NULL}};
+      {"call", bare_call}, {"await", bare_await}, {NULL, NULL}};
   Bare *f = lua_newuserdatauv(L, sizeof *f, 0);
   f->result = 0;
   if (luaL_newmetatable(L, "bench.Bare")) {
@@ -282,13 +282,13 @@ static int l_bare (lua_State *L) {
 
 static int l_register (lua_State *L) {
   static const tp_Function functions[] = {
-    {"bench.noop", bench_noop, ""},
-    {"bench.inc", bench_inc, "integer -> integer"},
-    {"bench.echo", bench_echo, "any -> any"},
-    {"bench.copy", bench_copy, "any -> any"},
-    {"bench.work", bench_work, "integer -> number"},
-    {"bench.gate", bench_gate, ""},
-    {NULL, NULL, NULL}};
+      {"bench.noop", bench_noop, ""},
+      {"bench.inc", bench_inc, "integer -> integer"},
+      {"bench.echo", bench_echo, "any -> any"},
+      {"bench.copy", bench_copy, "any -> any"},
+      {"bench.work", bench_work, "integer -> number"},
+      {"bench.gate", bench_gate, ""},
+      {NULL, NULL, NULL}};
   tp_register(L, tp_open(L), functions);
   return 0;
 }
@@ -299,14 +299,18 @@ int luaopen_benchmod (lua_State *L);
 __attribute__((visibility("default")))
 #endif
 int luaopen_benchmod (lua_State *L) {
-  static const luaL_Reg library[] = {
-    {"now", l_now},           {"sleep", l_sleep},
-    {"cpu", l_cpu},           {"resident", l_resident},
-    {"cores", l_cores},       {"switches", l_switches},
-    {"opengate", l_opengate},
-    {"bare", l_bare},         {"neighbours", l_neighbours},
-    {"leave", l_leave},       {"register", l_register},
-    {NULL, NULL}};
+  static const luaL_Reg library[] = {{"now", l_now},
+                                     {"sleep", l_sleep},
+                                     {"cpu", l_cpu},
+                                     {"resident", l_resident},
+                                     {"cores", l_cores},
+                                     {"switches", l_switches},
+                                     {"opengate", l_opengate},
+                                     {"bare", l_bare},
+                                     {"neighbours", l_neighbours},
+                                     {"leave", l_leave},
+                                     {"register", l_register},
+                                     {NULL, NULL}};
   luaL_newlib(L, library);
   return 1;
 }

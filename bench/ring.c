@@ -80,7 +80,7 @@ enum { PENDING, AWAITED, DONE };
 /* A line each, so that two of them never share one between two cores. */
 typedef struct Task {
   alignas(LINE) Word state;
-  void (*run) (struct Task *task);
+  void (*run)(struct Task *task);
   int64_t argument;
   int64_t result;
 } Task;
@@ -120,10 +120,10 @@ typedef struct Cell {
 typedef struct Ring {
   alignas(LINE) _Atomic size_t tail;
   alignas(LINE) _Atomic size_t head;
-  alignas(LINE) Word seat;     /* 1: somebody looks, or is being woken to */
+  alignas(LINE) Word seat; /* 1: somebody looks, or is being woken to */
   Word sleepers;
-  alignas(LINE) Word permits;  /* workers sleep on it */
-  alignas(LINE) Word blocked;  /* 1: the producer sleeps on it */
+  alignas(LINE) Word permits; /* workers sleep on it */
+  alignas(LINE) Word blocked; /* 1: the producer sleeps on it */
   alignas(LINE) Word stop;
   Cell *cells;
   size_t mask;
@@ -281,8 +281,7 @@ static void *worker_main (void *ring) {
   }
 }
 
-static void ring_open (Ring *r, unsigned workers, unsigned spin,
-                       size_t queue) {
+static void ring_open (Ring *r, unsigned workers, unsigned spin, size_t queue) {
   size_t size = 2;
   memset(r, 0, sizeof *r);
   while (size < queue)
@@ -383,12 +382,18 @@ int main (int argc, char **argv) {
   for (int i = 2; i < argc; i++) {
     char *equals = strchr(argv[i], '=');
     unsigned long n = equals != NULL ? strtoul(equals + 1, NULL, 10) : 0;
-    if (strncmp(argv[i], "workers=", 8) == 0) o.workers = (unsigned)n;
-    else if (strncmp(argv[i], "spin=", 5) == 0) o.spin = (unsigned)n;
-    else if (strncmp(argv[i], "passes=", 7) == 0) o.passes = (unsigned)n;
-    else if (strncmp(argv[i], "queue=", 6) == 0) o.queue = n;
-    else if (strncmp(argv[i], "tasks=", 6) == 0) o.tasks = n;
-    else fail("unknown option");
+    if (strncmp(argv[i], "workers=", 8) == 0)
+      o.workers = (unsigned)n;
+    else if (strncmp(argv[i], "spin=", 5) == 0)
+      o.spin = (unsigned)n;
+    else if (strncmp(argv[i], "passes=", 7) == 0)
+      o.passes = (unsigned)n;
+    else if (strncmp(argv[i], "queue=", 6) == 0)
+      o.queue = n;
+    else if (strncmp(argv[i], "tasks=", 6) == 0)
+      o.tasks = n;
+    else
+      fail("unknown option");
   }
   if (argc < 2 || o.workers == 0 || o.passes == 0 || o.tasks == 0)
     fail("usage: ring flood|roundtrip|pool [key=number...]");

@@ -165,7 +165,7 @@ typedef struct tp_Context {
 ** A function for the pool. Push results and return TP_OK, or
 ** `return tp_fail(ctx, ...)`. Any other number is a failure that says so.
 */
-typedef int (*tp_Entry) (tp_Context *ctx);
+typedef int (*tp_Entry)(tp_Context *ctx);
 
 /*
 ** One row of a registration list, which ends with a row of NULLs. All three
@@ -190,11 +190,11 @@ typedef enum tp_Priority { TP_NORMAL, TP_HIGH, TP_LOW } tp_Priority;
 ** Keep it short; it must not block. Read the outcome with tp_result and
 ** tp_failure. The future is borrowed until it returns.
 */
-typedef void (*tp_Callback) (tp_Future *future, void *userdata);
+typedef void (*tp_Callback)(tp_Future *future, void *userdata);
 
 /* How to submit a call from C. All zero is a normal call that waits. */
 typedef struct tp_CallOptions {
-  double timeout;       /* seconds the task may take; 0 for no limit */
+  double timeout; /* seconds the task may take; 0 for no limit */
   tp_Priority priority;
   int nowait;           /* true: answer TP_FULL instead of waiting */
   tp_Callback callback; /* or NULL */
@@ -214,58 +214,58 @@ struct tp_Api {
   unsigned version;
   size_t size;
   /* registration and Lua states */
-  int (*do_register) (const tp_Function *functions, const void *where,
-                      char *error, size_t room);
-  tp_Promise *(*lua_promise) (struct lua_State *L);
-  void (*lua_pushfuture) (struct lua_State *L, tp_Future *future);
-  tp_Future *(*lua_checkfuture) (struct lua_State *L, int index);
-  tp_Manager *(*lua_checkmanager) (struct lua_State *L, int index);
+  int (*do_register)(const tp_Function *functions, const void *where,
+                     char *error, size_t room);
+  tp_Promise *(*lua_promise)(struct lua_State *L);
+  void (*lua_pushfuture)(struct lua_State *L, tp_Future *future);
+  tp_Future *(*lua_checkfuture)(struct lua_State *L, int index);
+  tp_Manager *(*lua_checkmanager)(struct lua_State *L, int index);
   /* building values */
-  int (*pushvalue) (tp_Context *ctx, const tp_Value *value);
-  int (*pushcopy) (tp_Context *ctx, const tp_Value *value);
-  int (*pushscalar) (tp_Context *ctx, tp_Value value);
-  int (*pushbytes) (tp_Context *ctx, const char *bytes, size_t length);
-  char *(*pushbuffer) (tp_Context *ctx, size_t length);
-  int (*pushfuture) (tp_Context *ctx, tp_Future *future);
-  int (*opentable) (tp_Context *ctx, size_t narray, size_t npairs);
-  int (*key) (tp_Context *ctx);
-  int (*closetable) (tp_Context *ctx);
-  tp_Future *(*futureof) (const tp_Value *value);
-  tp_Manager *(*managerof) (const tp_Value *value);
+  int (*pushvalue)(tp_Context *ctx, const tp_Value *value);
+  int (*pushcopy)(tp_Context *ctx, const tp_Value *value);
+  int (*pushscalar)(tp_Context *ctx, tp_Value value);
+  int (*pushbytes)(tp_Context *ctx, const char *bytes, size_t length);
+  char *(*pushbuffer)(tp_Context *ctx, size_t length);
+  int (*pushfuture)(tp_Context *ctx, tp_Future *future);
+  int (*opentable)(tp_Context *ctx, size_t narray, size_t npairs);
+  int (*key)(tp_Context *ctx);
+  int (*closetable)(tp_Context *ctx);
+  tp_Future *(*futureof)(const tp_Value *value);
+  tp_Manager *(*managerof)(const tp_Value *value);
   /* the running task */
-  int (*fail) (tp_Context *ctx, const char *format, ...);
-  int (*cancelled) (tp_Context *ctx);
-  int (*wait_cancelled) (tp_Context *ctx, double seconds);
-  void (*progress) (tp_Context *ctx, double fraction, const char *note);
-  void *(*userdata) (tp_Context *ctx, size_t size, void (*fini) (void *));
-  int (*await) (tp_Context *ctx, tp_Future *future);
-  uint64_t (*id) (tp_Context *ctx);
-  const char *(*name) (tp_Context *ctx);
-  tp_Manager *(*manager) (tp_Context *ctx);
+  int (*fail)(tp_Context *ctx, const char *format, ...);
+  int (*cancelled)(tp_Context *ctx);
+  int (*wait_cancelled)(tp_Context *ctx, double seconds);
+  void (*progress)(tp_Context *ctx, double fraction, const char *note);
+  void *(*userdata)(tp_Context *ctx, size_t size, void (*fini)(void *));
+  int (*await)(tp_Context *ctx, tp_Future *future);
+  uint64_t (*id)(tp_Context *ctx);
+  const char *(*name)(tp_Context *ctx);
+  tp_Manager *(*manager)(tp_Context *ctx);
   /* any thread */
-  tp_Context *(*values) (void);
-  void (*discard) (tp_Context *values);
-  int (*submit) (tp_Manager *manager, const char *function, tp_Context *args,
-                 const tp_CallOptions *options, tp_Future **future);
-  void (*manager_retain) (tp_Manager *manager);
-  void (*manager_release) (tp_Manager *manager);
-  void (*future_retain) (tp_Future *future);
-  void (*future_release) (tp_Future *future);
-  int (*future_settled) (tp_Future *future);
-  int (*future_cancel) (tp_Future *future, const char *reason);
-  int (*future_wait) (tp_Future *future, double seconds);
-  int (*future_then) (tp_Future *future, tp_Callback callback, void *ud);
-  int (*resultcount) (tp_Future *future);
-  const tp_Value *(*result) (tp_Future *future, int i);
-  int (*failure) (tp_Future *future, tp_Failure *failure);
-  tp_Promise *(*promise) (tp_Future **future);
-  int (*resolve) (tp_Promise *promise, tp_Context *values);
-  int (*reject) (tp_Promise *promise, const char *message);
-  int (*promise_cancelled) (tp_Promise *promise);
-  void (*promise_progress) (tp_Promise *promise, double fraction,
-                            const char *note);
-  void (*promise_retain) (tp_Promise *promise);
-  void (*promise_release) (tp_Promise *promise);
+  tp_Context *(*values)(void);
+  void (*discard)(tp_Context *values);
+  int (*submit)(tp_Manager *manager, const char *function, tp_Context *args,
+                const tp_CallOptions *options, tp_Future **future);
+  void (*manager_retain)(tp_Manager *manager);
+  void (*manager_release)(tp_Manager *manager);
+  void (*future_retain)(tp_Future *future);
+  void (*future_release)(tp_Future *future);
+  int (*future_settled)(tp_Future *future);
+  int (*future_cancel)(tp_Future *future, const char *reason);
+  int (*future_wait)(tp_Future *future, double seconds);
+  int (*future_then)(tp_Future *future, tp_Callback callback, void *ud);
+  int (*resultcount)(tp_Future *future);
+  const tp_Value *(*result)(tp_Future *future, int i);
+  int (*failure)(tp_Future *future, tp_Failure *failure);
+  tp_Promise *(*promise)(tp_Future **future);
+  int (*resolve)(tp_Promise *promise, tp_Context *values);
+  int (*reject)(tp_Promise *promise, const char *message);
+  int (*promise_cancelled)(tp_Promise *promise);
+  void (*promise_progress)(tp_Promise *promise, double fraction,
+                           const char *note);
+  void (*promise_retain)(tp_Promise *promise);
+  void (*promise_release)(tp_Promise *promise);
 };
 
 /* ------------------------------------------------------------------ */
@@ -421,8 +421,7 @@ static inline int tp_pushfuture (tp_Context *ctx, tp_Future *future) {
 ** The sizes are hints. Tables nest to a depth of 200. A nil is a hole in
 ** the array part; a key with a nil value is left out.
 */
-static inline int tp_opentable (tp_Context *ctx, size_t narray,
-                                size_t npairs) {
+static inline int tp_opentable (tp_Context *ctx, size_t narray, size_t npairs) {
   return ctx->api->opentable(ctx, narray, npairs);
 }
 static inline int tp_closetable (tp_Context *ctx) {
@@ -472,7 +471,7 @@ static inline void tp_progress (tp_Context *ctx, double fraction,
 ** out of memory: fini is not called then.
 */
 static inline void *tp_userdata (tp_Context *ctx, size_t size,
-                                 void (*fini) (void *)) {
+                                 void (*fini)(void *)) {
   return ctx->api->userdata(ctx, size, fini);
 }
 
@@ -567,8 +566,8 @@ static inline int tp_then (const tp_Api *api, tp_Future *future,
 static inline int tp_resultcount (const tp_Api *api, tp_Future *future) {
   return api->resultcount(future);
 }
-static inline const tp_Value *tp_result (const tp_Api *api,
-                                         tp_Future *future, int i) {
+static inline const tp_Value *tp_result (const tp_Api *api, tp_Future *future,
+                                         int i) {
   return api->result(future, i);
 }
 
@@ -583,8 +582,7 @@ static inline int tp_failure (const tp_Api *api, tp_Future *future,
 ** NULL when out of memory. A promise released unsettled by its last owner
 ** fails its future with kind "broken".
 */
-static inline tp_Promise *tp_promise (const tp_Api *api,
-                                      tp_Future **future) {
+static inline tp_Promise *tp_promise (const tp_Api *api, tp_Future **future) {
   return api->promise(future);
 }
 
@@ -606,8 +604,7 @@ static inline int tp_promise_cancelled (const tp_Api *api,
                                         tp_Promise *promise) {
   return api->promise_cancelled(promise);
 }
-static inline void tp_promise_progress (const tp_Api *api,
-                                        tp_Promise *promise,
+static inline void tp_promise_progress (const tp_Api *api, tp_Promise *promise,
                                         double fraction, const char *note) {
   api->promise_progress(promise, fraction, note);
 }
@@ -680,8 +677,7 @@ static inline tp_Future *tp_lua_checkfuture (lua_State *L, const tp_Api *api,
                                              int index) {
   return api->lua_checkfuture(L, index);
 }
-static inline tp_Manager *tp_lua_checkmanager (lua_State *L,
-                                               const tp_Api *api,
+static inline tp_Manager *tp_lua_checkmanager (lua_State *L, const tp_Api *api,
                                                int index) {
   return api->lua_checkmanager(L, index);
 }

@@ -173,8 +173,8 @@ static int job_open (tp_Context *ctx, Job *job, const char *path,
 }
 
 /* Reads to the end of the file, whatever size it was said to have. */
-static int job_read (tp_Context *ctx, Job *job, const char *path,
-                     int64_t size, int64_t *total) {
+static int job_read (tp_Context *ctx, Job *job, const char *path, int64_t size,
+                     int64_t *total) {
   int64_t reported = 0;
   char *piece = tp_userdata(ctx, READ_PIECE, NULL);
   if (piece == NULL)
@@ -218,10 +218,9 @@ static int sha256_file (tp_Context *ctx) {
 }
 
 static const tp_Function functions[] = {
-  {"digest.sha256", sha256, "bytes -> string"},
-  {"digest.sha256_file", sha256_file, "string -> string, integer"},
-  {NULL, NULL, NULL}
-};
+    {"digest.sha256", sha256, "bytes -> string"},
+    {"digest.sha256_file", sha256_file, "string -> string, integer"},
+    {NULL, NULL, NULL}};
 
 /* digest.now() -> seconds; for measuring, where os.clock counts the
    processor time of all threads. */

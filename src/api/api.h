@@ -26,14 +26,14 @@ typedef struct tpi_Context {
   tpi_Userdata *userdata; /* owned */
   tpi_Task *task;
   tpi_Worker *worker;
-  tpi_List own;           /* `out` of a context that only collects */
+  tpi_List own; /* `out` of a context that only collects */
 } tpi_Context;
 
 #pragma GCC visibility push(hidden)
 
 extern tp_Api tpi_api;
-extern const tpi_TaskClass tpi_native;         /* C functions */
-extern const tp_Function tpi_builtin[];        /* tidepool.sleep */
+extern const tpi_TaskClass tpi_native;  /* C functions */
+extern const tp_Function tpi_builtin[]; /* tidepool.sleep */
 
 static inline tpi_Context *tpi_context (tp_Context *ctx) {
   return (tpi_Context *)(void *)ctx;
@@ -51,7 +51,7 @@ tpi_Outcome tpi_context_fini (tpi_Context *c, int returned);
 tp_Context *tpi_api_values (void);
 void tpi_api_discard (tp_Context *values);
 int tpi_api_fail (tp_Context *ctx, const char *format, ...);
-void *tpi_api_userdata (tp_Context *ctx, size_t size, void (*fini) (void *));
+void *tpi_api_userdata (tp_Context *ctx, size_t size, void (*fini)(void *));
 
 /* build.c */
 int tpi_api_pushscalar (tp_Context *ctx, tp_Value value);

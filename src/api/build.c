@@ -26,8 +26,7 @@ static int remember (tpi_Context *c, int rc) {
 
 static int take_key (tpi_Context *c, tp_Value key) {
   tp_Type type = tp_typeof(&key);
-  if (type == TP_TNIL ||
-      (type == TP_TFLOAT && key.as.number != key.as.number))
+  if (type == TP_TNIL || (type == TP_TFLOAT && key.as.number != key.as.number))
     return fault(c, "a table key is nil or NaN");
   c->frame->key = key;
   c->frame->next = VALUE;
@@ -48,8 +47,8 @@ static int push (tpi_Context *c, tp_Value value) {
       frame->next = ITEM;
       if (tp_typeof(&value) == TP_TNIL)
         return TP_OK;
-      return remember(
-          c, tpi_table_put(c->out, frame->table, frame->key, value));
+      return remember(c,
+                      tpi_table_put(c->out, frame->table, frame->key, value));
   }
 }
 
@@ -65,7 +64,7 @@ int tpi_api_pushvalue (tp_Context *ctx, const tp_Value *value) {
   if (c->depth + tpi_value_height(value) > TPI_MAXDEPTH)
     return fault(c, too_deep);
   rc = c->task == NULL ? tpi_list_copy(c->out, &mine, value)
-                           : tpi_list_share(c->out, &mine, value);
+                       : tpi_list_share(c->out, &mine, value);
   return rc == TP_OK ? push(c, mine) : remember(c, rc);
 }
 

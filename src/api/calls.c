@@ -66,8 +66,7 @@ static int give_args (tpi_Task *task, const tpi_Function *function,
     tpi_list_init(&c->own, NULL, 0);
   }
   if (tpi_signature_check(&function->signature, list->items, list->count,
-                          &which) !=
-      TP_OK)
+                          &which) != TP_OK)
     return TP_TRANSFER;
   tpi_task_seal(task);
   return TP_OK;
@@ -111,9 +110,8 @@ static int enter (tp_Manager *manager, tpi_Task *task, int nowait) {
   return tpi_pool_submit(manager, task, &p);
 }
 
-static int api_submit (tp_Manager *manager, const char *name,
-                       tp_Context *args, const tp_CallOptions *options,
-                       tp_Future **future) {
+static int api_submit (tp_Manager *manager, const char *name, tp_Context *args,
+                       const tp_CallOptions *options, tp_Future **future) {
   const tpi_Function *function = tpi_functions_find(name);
   tpi_Task *task = NULL;
   Then *then = NULL;
@@ -158,8 +156,7 @@ static int api_wait (tp_Future *f, double seconds) {
   if (tpi_future_spin(tpi_future(f), NULL))
     return 1;
   tpi_parker_init(&p, NULL, NULL, NULL);
-  return tpi_future_wait(tpi_future(f), &p, tpi_deadline(seconds)) ==
-         TPI_RUNG;
+  return tpi_future_wait(tpi_future(f), &p, tpi_deadline(seconds)) == TPI_RUNG;
 }
 
 static int completed (tp_Future *f) {

@@ -8,7 +8,7 @@
 
 struct tpi_Userdata {
   tpi_Userdata *next;
-  void (*fini) (void *);
+  void (*fini)(void *);
   alignas(max_align_t) char bytes[];
 };
 
@@ -107,7 +107,7 @@ int tpi_api_fail (tp_Context *ctx, const char *format, ...) {
   return TP_FAILED;
 }
 
-void *tpi_api_userdata (tp_Context *ctx, size_t size, void (*fini) (void *)) {
+void *tpi_api_userdata (tp_Context *ctx, size_t size, void (*fini)(void *)) {
   tpi_Context *c = tpi_context(ctx);
   tpi_Userdata *u;
   if (size > SIZE_MAX / 2 || (u = tpi_calloc(sizeof *u + size)) == NULL) {

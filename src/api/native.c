@@ -38,10 +38,9 @@ static void destroy_native (tpi_Future *future, tpi_List *heir) {
 }
 
 static const char *type_of (const tp_Value *value) {
-  static const char *const names[] = {"nil",    "boolean", "number",
-                                      "number", "string",  "table",
-                                      "future", "manager", "function",
-                                      "object"};
+  static const char *const names[] = {
+      "nil",   "boolean", "number",  "number",   "string",
+      "table", "future",  "manager", "function", "object"};
   return names[tp_typeof(value)];
 }
 
@@ -79,12 +78,12 @@ static int refuse_native (const tpi_Task *task, tpi_List *args, char **why) {
   return *why != NULL ? TP_OK : TP_NOMEM;
 }
 
-const tpi_TaskClass tpi_native = {
-    {tpi_pool_withdraw, help_native, name_of_native, tpi_task_orphaned, tpi_follow_next,
-     destroy_native, 1},
-    run_native,
-    sizeof(tpi_Task),
-    refuse_native};
+const tpi_TaskClass tpi_native = {{tpi_pool_withdraw, help_native,
+                                   name_of_native, tpi_task_orphaned,
+                                   tpi_follow_next, destroy_native, 1},
+                                  run_native,
+                                  sizeof(tpi_Task),
+                                  refuse_native};
 
 /* ---------------------------------------------------------------- */
 

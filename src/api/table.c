@@ -25,8 +25,7 @@ static int api_wait_cancelled (tp_Context *ctx, double seconds) {
          TPI_RUNG;
 }
 
-static void api_progress (tp_Context *ctx, double fraction,
-                          const char *note) {
+static void api_progress (tp_Context *ctx, double fraction, const char *note) {
   tpi_Context *c = tpi_context(ctx);
   if (c->task != NULL)
     tpi_future_progress(&c->task->future, fraction, note);
@@ -39,8 +38,7 @@ static uint64_t api_id (tp_Context *ctx) {
 
 static const char *api_name (tp_Context *ctx) {
   tpi_Context *c = tpi_context(ctx);
-  return c->task != NULL ? c->task->future.class->name(&c->task->future)
-                         : NULL;
+  return c->task != NULL ? c->task->future.class->name(&c->task->future) : NULL;
 }
 
 static tp_Manager *api_manager (tp_Context *ctx) {

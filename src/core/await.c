@@ -36,8 +36,7 @@ static void tell_own (tpi_Waiter *w, tpi_Waiter **more) {
   (void)more;
 }
 
-static void leave (tpi_Future *future, tpi_Waiter *waiter,
-                   atomic_uint *done) {
+static void leave (tpi_Future *future, tpi_Waiter *waiter, atomic_uint *done) {
   if (tpi_future_leave(future, waiter))
     return;
   while (!tpi_see(done))
@@ -133,9 +132,8 @@ static int block (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
   if (tpi_future_spin(future, NULL))
     return TP_OK;
   tpi_future_suspend(own, 1);
-  if (tpi_worker_block(worker) ||
-      tpi_future_state(future) != TPI_PENDING || !future->class->task ||
-      tpi_task_of(future)->pool != worker->pool)
+  if (tpi_worker_block(worker) || tpi_future_state(future) != TPI_PENDING ||
+      !future->class->task || tpi_task_of(future)->pool != worker->pool)
     rc = sleep_for_either(worker, future, own, deadline);
   tpi_worker_unblock(worker);
   tpi_future_suspend(own, 0);

@@ -98,7 +98,7 @@ void tpi_bell_hush (tpi_Bell *bell) {
   }
 }
 
-int tpi_bell_sleep (tpi_Bell *bell, uint64_t deadline, int (*stop) (void *),
+int tpi_bell_sleep (tpi_Bell *bell, uint64_t deadline, int (*stop)(void *),
                     void *argument) {
   sigset_t all, before;
   int answer = TPI_STOPPED;

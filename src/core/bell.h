@@ -34,8 +34,8 @@ void tpi_bell_hush (tpi_Bell *bell);
 ** from before stop is asked until the sleep has begun, so none falls in
 ** between. Does not hush.
 */
-int tpi_bell_sleep (tpi_Bell *bell, uint64_t deadline,
-                    int (*stop) (void *), void *argument);
+int tpi_bell_sleep (tpi_Bell *bell, uint64_t deadline, int (*stop)(void *),
+                    void *argument);
 
 #pragma GCC visibility pop
 #endif

@@ -4,8 +4,8 @@
 #include "core/memory.h"
 
 enum {
-  KEPT = 8,               /* blobs at most */
-  LARGE = 64 * 1024,      /* smaller ones malloc keeps well enough */
+  KEPT = 8,          /* blobs at most */
+  LARGE = 64 * 1024, /* smaller ones malloc keeps well enough */
   LARGEST = 4 * 1024 * 1024
 };
 

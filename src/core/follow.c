@@ -4,8 +4,7 @@
 #include "core/memory.h"
 
 int tpi_follow_new (tpi_Task *task, unsigned count) {
-  tpi_Follow *f =
-      tpi_alloc(sizeof *f + (size_t)count * sizeof f->inputs[0]);
+  tpi_Follow *f = tpi_alloc(sizeof *f + (size_t)count * sizeof f->inputs[0]);
   if (f == NULL)
     return TP_NOMEM;
   f->task = task;
@@ -55,9 +54,8 @@ static int fill (tpi_Follow *f, char **why) {
   rc = tpi_list_reserve(&list, task->nargs);
   for (uint32_t i = 0; rc == TP_OK && i < task->nargs; i++) {
     const tpi_Input *input = input_at(f, i);
-    rc = input != NULL
-             ? fill_hole(&list, input->future, i + 1 == task->nargs)
-             : tpi_list_push(&list, task->args[i]);
+    rc = input != NULL ? fill_hole(&list, input->future, i + 1 == task->nargs)
+                       : tpi_list_push(&list, task->args[i]);
   }
   if (rc == TP_OK && class->refuse != NULL)
     rc = class->refuse(task, &list, why);
@@ -75,8 +73,8 @@ static int fill (tpi_Follow *f, char **why) {
 }
 
 static void end (tpi_Task *task, char *why, int literal) {
-  if (tpi_future_end(&task->future, TPI_FAILED, TPI_ERROR, why, literal,
-                     NULL) < 0 &&
+  if (tpi_future_end(&task->future, TPI_FAILED, TPI_ERROR, why, literal, NULL) <
+          0 &&
       !literal)
     tpi_free(why);
 }
@@ -96,14 +94,14 @@ static void go (tpi_Follow *f) {
 
 /* It ends as this one did: the words are borrowed from it. Only one of the
    inputs can be the cause. */
-static void follow_down (tpi_Follow *f, tpi_Future *input,
-                         tpi_Waiter **more) {
+static void follow_down (tpi_Follow *f, tpi_Future *input, tpi_Waiter **more) {
   const char *why = tpi_future_message(input, NULL);
   tpi_Future *none = NULL;
   tpi_future_read(input);
   if (tpi_cas(&f->cause, &none, input))
     tpi_future_end(&f->task->future, tpi_future_state(input),
-                   (tpi_Kind)input->kind, (char *)(uintptr_t)why, TPI_CAUSED, more);
+                   (tpi_Kind)input->kind, (char *)(uintptr_t)why, TPI_CAUSED,
+                   more);
 }
 
 /* The last one lets go of the pool. */

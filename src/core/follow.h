@@ -26,7 +26,7 @@ struct tpi_Follow {
   tpi_Block shell; /* while it is freed */
   tpi_Task *task;
   _Atomic(tpi_Future *) cause; /* the input that failed first, or NULL */
-  atomic_uint left;  /* inputs that have not told */
+  atomic_uint left;            /* inputs that have not told */
   unsigned count;
   tpi_Input inputs[];
 };

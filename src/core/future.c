@@ -41,7 +41,7 @@ void tpi_future_init (tpi_Future *f, const tpi_Class *class, tpi_Host *home,
 
 /* Blocks may live in the future's own memory, so this goes last. */
 void tpi_future_fini (tpi_Future *f, tpi_List *heir,
-                      void (*release) (tpi_Block *, tpi_List *)) {
+                      void (*release)(tpi_Block *, tpi_List *)) {
   tpi_Block *blocks = f->results.blocks;
   f->shell.next = NULL;
   f->shell.release = release;
@@ -141,9 +141,7 @@ static int lock_unsettled (tpi_Future *f) {
   }
 }
 
-static void unlock (tpi_Future *f) {
-  tpi_and(&f->word, ~(unsigned)TPI_LOCKED);
-}
+static void unlock (tpi_Future *f) { tpi_and(&f->word, ~(unsigned)TPI_LOCKED); }
 
 /* From one unsettled state to another. */
 static int step (tpi_Future *f, tpi_Phase from, tpi_Phase to) {
@@ -210,8 +208,8 @@ int tpi_future_fail (tpi_Future *f) {
   return tpi_future_settle(f, TPI_FAILED, NULL);
 }
 
-int tpi_future_end (tpi_Future *f, tpi_Phase state, tpi_Kind kind,
-                    char *reason, int literal, tpi_Waiter **more) {
+int tpi_future_end (tpi_Future *f, tpi_Phase state, tpi_Kind kind, char *reason,
+                    int literal, tpi_Waiter **more) {
   int word = lock_unsettled(f);
   if (word < 0)
     return -1;

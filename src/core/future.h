@@ -36,10 +36,10 @@ typedef enum tpi_Phase {
 } tpi_Phase;
 
 enum {
-  TPI_STATE = 7,     /* mask of the state in the word */
-  TPI_LOCKED = 8,    /* the waiters and the outcome are being changed */
-  TPI_AWAITED = 16,  /* there are waiters */
-  TPI_READ = 32      /* somebody has looked at the failure */
+  TPI_STATE = 7,    /* mask of the state in the word */
+  TPI_LOCKED = 8,   /* the waiters and the outcome are being changed */
+  TPI_AWAITED = 16, /* there are waiters */
+  TPI_READ = 32     /* somebody has looked at the failure */
 };
 
 typedef enum tpi_Kind {
@@ -60,18 +60,18 @@ typedef struct tpi_Future tpi_Future;
 typedef struct tpi_Class {
   /* The future was settled by somebody who had not claimed it; `was` is the
      state before. Called before the waiters are told. */
-  void (*withdraw) (tpi_Future *future, tpi_Phase was);
+  void (*withdraw)(tpi_Future *future, tpi_Phase was);
   /* Claims and runs a pending future on this thread; false if it cannot.
      NULL if it never can. `here` is what the awaiter runs on. */
-  int (*help) (tpi_Future *future, void *here);
+  int (*help)(tpi_Future *future, void *here);
   /* The name of what computes it, or NULL. */
-  const char *(*name) (const tpi_Future *future);
+  const char *(*name)(const tpi_Future *future);
   /* Was it made before a fork, so that nobody will settle it? */
-  int (*orphaned) (const tpi_Future *future);
+  int (*orphaned)(const tpi_Future *future);
   /* What it waits for by itself and has not settled, borrowed; or NULL. */
-  tpi_Future *(*next) (tpi_Future *future);
+  tpi_Future *(*next)(tpi_Future *future);
   /* The last owner is gone: bequeaths its blocks (value.h). */
-  void (*destroy) (tpi_Future *future, tpi_List *heir);
+  void (*destroy)(tpi_Future *future, tpi_List *heir);
   int task; /* it is a tpi_Task */
 } tpi_Class;
 
@@ -113,7 +113,7 @@ void tpi_future_init (tpi_Future *future, const tpi_Class *class,
 /* For destroy: frees what it owns, but for its blocks and, as the last of
    these, itself, which it bequeaths. */
 void tpi_future_fini (tpi_Future *future, tpi_List *heir,
-                      void (*release) (tpi_Block *shell, tpi_List *));
+                      void (*release)(tpi_Block *shell, tpi_List *));
 /* The release for one that stands first in a block of tpi_alloc. */
 void tpi_future_free (tpi_Block *shell, tpi_List *list);
 void tpi_future_retain (tpi_Future *future);
@@ -130,8 +130,7 @@ int tpi_future_complete (tpi_Future *future);
 /* By who claimed it: fails with the message it has written as result 1. */
 int tpi_future_fail (tpi_Future *future);
 /* Either, TPI_COMPLETED or TPI_FAILED; `more` as below. */
-int tpi_future_settle (tpi_Future *future, tpi_Phase state,
-                       tpi_Waiter **more);
+int tpi_future_settle (tpi_Future *future, tpi_Phase state, tpi_Waiter **more);
 /*
 ** By anyone: settles as `state` with a kind and a reason, which is taken
 ** when this call settled it, unless `literal`. What it was before, or -1. Who

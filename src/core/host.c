@@ -130,7 +130,7 @@ unsigned tpi_host_looks (const tpi_Host *host, unsigned most) {
 }
 
 int tpi_host_sleep (tpi_Host *host, int for_news, uint64_t deadline,
-                    int (*stop) (void *), void *argument) {
+                    int (*stop)(void *), void *argument) {
   int answer = TPI_RUNG;
   tpi_host_arm(host);
   if (tpi_see(&host->told.head) == NULL &&
@@ -186,7 +186,7 @@ static void tell_host (tpi_Waiter *w, tpi_Waiter **more) {
   (void)more;
 }
 
-void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop) (void *),
+void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop)(void *),
                       void *argument) {
   p->waiter.next = NULL;
   p->waiter.link = NULL;
@@ -236,7 +236,7 @@ static int park_on_host (tpi_Parker *p, uint64_t deadline) {
 /* Armed before `stop` is asked: a nudge either finds the word armed, or what
    it is about is seen. */
 static int park_on_word (tpi_Parker *p, uint64_t deadline,
-                         int (*stop) (void *)) {
+                         int (*stop)(void *)) {
   int in_time = 1;
   for (;;) {
     unsigned awake = TPI_AWAKE;

@@ -58,8 +58,8 @@ enum { TPI_AWAKE = 0, TPI_ARMED = 1, TPI_WOKEN = 2 };
 typedef struct tpi_Parker {
   tpi_Waiter waiter;
   tpi_Node node;
-  tpi_Host *host;          /* borrowed, or NULL */
-  int (*stop) (void *);    /* asked after a signal, or a nudge; or NULL */
+  tpi_Host *host;      /* borrowed, or NULL */
+  int (*stop)(void *); /* asked after a signal, or a nudge; or NULL */
   void *argument;
   atomic_uint told;
 } tpi_Parker;
@@ -88,14 +88,14 @@ int tpi_host_drain (tpi_Host *host);
    or, for who waits for news, there are some. May return for no reason.
    TPI_RUNG, TPI_LATE or TPI_STOPPED. */
 int tpi_host_sleep (tpi_Host *host, int for_news, uint64_t deadline,
-                    int (*stop) (void *), void *argument);
+                    int (*stop)(void *), void *argument);
 /* The owner, a worker: about to sleep; then sleeps on the word. */
 void tpi_host_arm (tpi_Host *host);
 void tpi_host_doze (tpi_Host *host);
 /* How often to look before sleeping, given how often at most. */
 unsigned tpi_host_looks (const tpi_Host *host, unsigned most);
 
-void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop) (void *),
+void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop)(void *),
                       void *argument);
 /* Blocks until told (TPI_RUNG), late or stopped. */
 int tpi_park (tpi_Parker *p, uint64_t deadline);

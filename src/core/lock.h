@@ -27,8 +27,7 @@ void tpi_unlock_slow (tpi_Lock *lock);
 static inline void tpi_lock (tpi_Lock *lock) {
   unsigned is_free = 0;
   if (!atomic_compare_exchange_strong_explicit(
-          &lock->word, &is_free, 1, memory_order_acquire,
-          memory_order_relaxed))
+          &lock->word, &is_free, 1, memory_order_acquire, memory_order_relaxed))
     tpi_lock_slow(lock);
 }
 

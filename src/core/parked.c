@@ -63,7 +63,7 @@ void tpi_parked_untie (tpi_Parked *p, int gone) {
 /* Who awaits whom                                                   */
 /* ---------------------------------------------------------------- */
 
-static tpi_Lock lock; /* guards `awaits` and `covered` of all tasks */
+static tpi_Lock lock;     /* guards `awaits` and `covered` of all tasks */
 static tpi_Cover *covers; /* of all threads; guarded likewise */
 
 /* What it waits for by its own will. */
@@ -137,8 +137,8 @@ static void add_name (tpi_Future *f, char **at, const char *end) {
 }
 
 /* a (id 1) > b (id 2) > itself */
-static void describe_locked (tpi_Future *first, tpi_Future *awaited,
-                             char *ring, size_t size) {
+static void describe_locked (tpi_Future *first, tpi_Future *awaited, char *ring,
+                             size_t size) {
   char *at = ring, *end = ring + size;
   add_name(first, &at, end);
   for (tpi_Future *f = awaited; f != first; f = wish_locked(f)) {
@@ -148,8 +148,8 @@ static void describe_locked (tpi_Future *first, tpi_Future *awaited,
   add(&at, end, " > itself");
 }
 
-int tpi_task_await (tpi_Task *task, tpi_Future *awaited, int yields,
-                    char *ring, size_t size) {
+int tpi_task_await (tpi_Task *task, tpi_Future *awaited, int yields, char *ring,
+                    size_t size) {
   tpi_Future *own = &task->future;
   int rc = TP_OK;
   tpi_lock(&lock);

@@ -38,8 +38,8 @@ void tpi_parked_untie (tpi_Parked *p, int gone);
 ** and would wait for one that it runs on top of. A task awaits one future at
 ** a time, which it retains until it awaits no more.
 */
-int tpi_task_await (tpi_Task *task, tpi_Future *awaited, int yields,
-                    char *ring, size_t size);
+int tpi_task_await (tpi_Task *task, tpi_Future *awaited, int yields, char *ring,
+                    size_t size);
 void tpi_task_awaits_no_more (tpi_Task *task);
 
 /* On the stack of a worker: another task runs on top of one that awaits

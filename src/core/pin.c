@@ -8,8 +8,8 @@ void tpi_pin (const void *address) {
   Dl_info info;
   if (dladdr(address, &info) != 0 && info.dli_fname != NULL) {
     /* NOLOAD: only what is mapped already; a program is not, by its name */
-    void *object = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD |
-                                              RTLD_NODELETE);
+    void *object =
+        dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
     if (object != NULL)
       dlclose(object); /* the count; NODELETE stays */
   }

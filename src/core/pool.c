@@ -41,7 +41,7 @@ int tpi_pool_new (const tpi_PoolOptions *options, tp_Manager **out) {
   for (unsigned i = 0; i < pool->workers; i++) {
     if (tpi_worker_start(pool) != TP_OK) {
       tpi_lock(&pool->lock);
-      pool->kit = NULL; /* still its maker's */
+      pool->kit = NULL;                 /* still its maker's */
       pool->alive -= pool->workers - i; /* those that do not exist */
       tpi_unlock(&pool->lock);
       tpi_pool_release(pool);
@@ -121,9 +121,9 @@ int tpi_pool_join (tp_Manager *pool, tpi_Parker *p, uint64_t deadline) {
 
 /* Does it wait for this task, which a worker has taken? */
 static int waits_for (const tpi_Barrier *b, tpi_Task *task) {
-  return b->home != NULL ? task->future.home == b->home
-                         : task->sequence < b->before &&
-                               !tpi_future_settled(&task->future);
+  return b->home != NULL
+             ? task->future.home == b->home
+             : task->sequence < b->before && !tpi_future_settled(&task->future);
 }
 
 static int waits_for_worker (const tpi_Barrier *b, tpi_Worker *w) {

@@ -49,7 +49,7 @@ typedef struct tpi_PoolOptions {
   const char *name; /* copied; or NULL */
   void *kit;        /* for kinds of tasks that want one; the pool's from then
                        on if it was made; or NULL */
-  void (*drop) (void *kit);
+  void (*drop)(void *kit);
 } tpi_PoolOptions;
 
 /* One call standing at the door; who calls keeps it while it does. */
@@ -59,7 +59,7 @@ typedef struct tpi_Admission {
   tpi_Waiter *waiter;
   tpi_Task *visitor; /* who calls, if that is a task; or NULL */
   int blocks;        /* it keeps a worker of the pool blocked */
-  int outcome; /* once the waiter was told: TP_OK or TP_CLOSED */
+  int outcome;       /* once the waiter was told: TP_OK or TP_CLOSED */
 } tpi_Admission;
 
 /* Told when nothing is left of what it waits for; on the stack of who
@@ -116,17 +116,17 @@ struct tpi_Worker {
   atomic_uint concludes;
   uint64_t sequence;
   const tpi_Host *home;
-  unsigned depth;        /* tasks it runs on top of each other */
-  unsigned blocks;       /* how many of them wait; lock */
-  tpi_Parked *parks;     /* what a run left that answered TPI_PARKED */
-  unsigned parked;       /* tasks that will be back here; lock */
-  int resumes;           /* what it took last is one of those: claimed */
+  unsigned depth;               /* tasks it runs on top of each other */
+  unsigned blocks;              /* how many of them wait; lock */
+  tpi_Parked *parks;            /* what a run left that answered TPI_PARKED */
+  unsigned parked;              /* tasks that will be back here; lock */
+  int resumes;                  /* what it took last is one of those: claimed */
   tpi_Parked *told, **told_end; /* those to go on with; lock */
-  atomic_uint *sleeps;   /* the word it is blocked on in a task; lock */
-  atomic_uint hailed;    /* how many were told */
-  unsigned hails;        /* ...when it became a seeker */
-  void *keeps;           /* of a kind of tasks that needs a place here, ... */
-  void (*fini) (void *); /* ...and what becomes of it, on the worker, as long
+  atomic_uint *sleeps;          /* the word it is blocked on in a task; lock */
+  atomic_uint hailed;           /* how many were told */
+  unsigned hails;               /* ...when it became a seeker */
+  void *keeps;          /* of a kind of tasks that needs a place here, ... */
+  void (*fini)(void *); /* ...and what becomes of it, on the worker, as long
                             as the pool is there */
   atomic_ullong completed, failed; /* it writes, any may read */
   tpi_Histogram waits, takes;
@@ -136,34 +136,34 @@ struct tpi_Worker {
    watch a line of their own, so as not to disturb those who hold the lock. */
 struct tp_Manager {
   tpi_Lock lock;
-  atomic_uint slots;    /* taken; a hint outside the lock */
-  unsigned capacity;    /* slots there are */
-  int closing;          /* takes no more */
+  atomic_uint slots; /* taken; a hint outside the lock */
+  unsigned capacity; /* slots there are */
+  int closing;       /* takes no more */
   uint64_t submitted;
   tpi_Admission *door, **door_end;
-  tpi_Worker *idle;     /* the last to fall asleep is the first to wake */
+  tpi_Worker *idle; /* the last to fall asleep is the first to wake */
   tpi_Worker *seekers[TPI_SEEKERS]; /* or NULLs */
   tpi_Queue queue;
   char apart[TPI_LINE];
-  atomic_uint signal;   /* another number after each task that came in */
+  atomic_uint signal; /* another number after each task that came in */
   char from[TPI_LINE];
   tpi_Worker *all;
   unsigned alive, blocked; /* workers; those blocked in an await */
-  unsigned leaving;     /* workers that take no more, but clean up */
-  tpi_Item parked;      /* a ring: tasks that have given their worker away */
-  tpi_Item held;        /* another: tasks that follow futures */
-  int dead;             /* being freed */
+  unsigned leaving;        /* workers that take no more, but clean up */
+  tpi_Item parked;         /* a ring: tasks that have given their worker away */
+  tpi_Item held;           /* another: tasks that follow futures */
+  int dead;                /* being freed */
   unsigned handles;
   _Atomic(tpi_Barrier *) barriers; /* changed under the lock */
-  unsigned stolen;      /* tasks out of the queue, about to be cancelled */
-  tpi_Waiter *closers;  /* told when the last worker has cleaned up */
+  unsigned stolen;     /* tasks out of the queue, about to be cancelled */
+  tpi_Waiter *closers; /* told when the last worker has cleaned up */
   uint64_t completed, failed, cancelled; /* less what workers count */
   tpi_Histogram waits, takes;            /* of workers that have left */
   /* constant */
   unsigned workers, spin, queue_size, generation;
   char *name;
-  void *kit;            /* what its maker gave it for its tasks */
-  void (*drop) (void *kit);
+  void *kit; /* what its maker gave it for its tasks */
+  void (*drop)(void *kit);
   /* guarded by the list of pools */
   tp_Manager *next, **link;
 };
@@ -251,7 +251,8 @@ void tpi_pool_go_on (tp_Manager *pool, tpi_Parked *parked);
    were told look whether they are wanted now. */
 void tpi_pool_stir (tp_Manager *pool);
 /* The worker, blocked: takes up a parked task again that was told and that
-   this future, or a blocked worker, waits for, if there is one; with `run` NULL only says which. */
+   this future, or a blocked worker, waits for, if there is one; with `run`
+   NULL only says which. */
 tpi_Task *tpi_pool_untangle (tpi_Worker *worker, tpi_Run *run,
                              tpi_Future *future);
 /* The worker: from now on it sleeps on that word, or on none (NULL); on which

@@ -89,10 +89,9 @@ int tpi_pools_new (const tpi_PoolOptions *options, tp_Manager **out) {
   return rc;
 }
 
-int tpi_pools_default (void *kit, void (*drop) (void *), tp_Manager **out) {
-  const tpi_PoolOptions options = {DEFAULT_WORKERS, DEFAULT_QUEUE,
-                                   DEFAULT_SPIN,    "default",
-                                   kit,             drop};
+int tpi_pools_default (void *kit, void (*drop)(void *), tp_Manager **out) {
+  const tpi_PoolOptions options = {DEFAULT_WORKERS, DEFAULT_QUEUE, DEFAULT_SPIN,
+                                   "default",       kit,           drop};
   int rc = TP_OK, made;
   tpi_lock(&naming);
   *out = tpi_pools_find(options.name);
@@ -189,7 +188,7 @@ static void after_fork (void) {
 
 static void in_child (void) {
   tpi_words_forget(); /* before any lock is let go */
-  pools = NULL; /* the parent's, with threads that are not here */
+  pools = NULL;       /* the parent's, with threads that are not here */
   tpi_timers_forget();
   tpi_threads_forget();
   after_fork();

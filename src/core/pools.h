@@ -29,7 +29,7 @@ tp_Manager *tpi_pools_find (const char *name);
 
 /* The default pool, made on first use, retained; takes the kit in any case
    (see tpi_PoolOptions). TP_OK or TP_NOMEM. */
-int tpi_pools_default (void *kit, void (*drop) (void *), tp_Manager **pool);
+int tpi_pools_default (void *kit, void (*drop)(void *), tp_Manager **pool);
 
 /* A Lua state leaves: cancels what is queued for it, tells what runs, and
    blocks until that has returned, at most the exit grace. */

@@ -116,8 +116,7 @@ int tpi_promise_reject (tp_Promise *promise, tpi_List *failure) {
   return decide(promise, failure, TPI_FAILED);
 }
 
-int tpi_promise_fail (tp_Promise *promise, tpi_Kind kind,
-                      const char *message) {
+int tpi_promise_fail (tp_Promise *promise, tpi_Kind kind, const char *message) {
   return tpi_future_end_copy(&promise->future, TPI_FAILED, kind, message,
                              "out of memory", NULL) >= 0;
 }

@@ -14,10 +14,10 @@
 struct tp_Promise {
   tpi_Future future;
   atomic_uint writers;
-  unsigned generation;            /* the process it was made in (thread.h) */
-  _Atomic(tpi_Future *) follows;  /* retained until it goes; or NULL */
-  tpi_Waiter waiter;              /* for that one to tell */
-  tpi_Block link;                 /* while it is freed */
+  unsigned generation;           /* the process it was made in (thread.h) */
+  _Atomic(tpi_Future *) follows; /* retained until it goes; or NULL */
+  tpi_Waiter waiter;             /* for that one to tell */
+  tpi_Block link;                /* while it is freed */
 };
 
 #pragma GCC visibility push(hidden)
@@ -35,8 +35,7 @@ void tpi_promise_release (tp_Promise *promise);
 int tpi_promise_resolve (tp_Promise *promise, tpi_List *values);
 /* Takes a message and an Error, likewise. */
 int tpi_promise_reject (tp_Promise *promise, tpi_List *failure);
-int tpi_promise_fail (tp_Promise *promise, tpi_Kind kind,
-                      const char *message);
+int tpi_promise_fail (tp_Promise *promise, tpi_Kind kind, const char *message);
 
 /* It shall settle as that future does, which it retains. TP_OK; TP_CANCELLED
    when it is decided already; TP_INVALID when that future waits for this

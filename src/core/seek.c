@@ -55,9 +55,8 @@ static void park_locked (tpi_Worker *worker, tpi_Parked *parked) {
 }
 
 /* It has run a task to its end, or parked it. */
-static void put_down_locked (tpi_Worker *worker, const tpi_Task *task,
-                             int held, tpi_Parked *parked,
-                             tpi_Effects *effects) {
+static void put_down_locked (tpi_Worker *worker, const tpi_Task *task, int held,
+                             tpi_Parked *parked, tpi_Effects *effects) {
   if (parked != NULL)
     park_locked(worker, parked);
   else
@@ -298,8 +297,7 @@ void tpi_pool_take (tpi_Worker *worker, tpi_Run *run, tpi_Task *task) {
   tp_Manager *pool = task->pool;
   tpi_Effects effects = {NULL, NULL, NULL};
   tpi_lock(&pool->lock);
-  if (!tpi_queue_remove(&pool->queue, &task->item,
-                        (tp_Priority)task->priority))
+  if (!tpi_queue_remove(&pool->queue, &task->item, (tp_Priority)task->priority))
     tpi_future_retain(&task->future); /* another worker drops the queue's */
   else
     task->place = TPI_TAKEN;

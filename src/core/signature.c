@@ -5,12 +5,16 @@
 static const struct {
   const char *word;
   tpi_ParamType type;
-} words[] = {
-    {"any", TPI_ANY},         {"nil", TPI_IS_NIL},
-    {"boolean", TPI_IS_BOOLEAN}, {"integer", TPI_IS_INTEGER},
-    {"number", TPI_IS_NUMBER},   {"bytes", TPI_IS_BYTES},
-    {"string", TPI_IS_BYTES},    {"table", TPI_IS_TABLE},
-    {"future", TPI_IS_FUTURE},   {"manager", TPI_IS_MANAGER}};
+} words[] = {{"any", TPI_ANY},
+             {"nil", TPI_IS_NIL},
+             {"boolean", TPI_IS_BOOLEAN},
+             {"integer", TPI_IS_INTEGER},
+             {"number", TPI_IS_NUMBER},
+             {"bytes", TPI_IS_BYTES},
+             {"string", TPI_IS_BYTES},
+             {"table", TPI_IS_TABLE},
+             {"future", TPI_IS_FUTURE},
+             {"manager", TPI_IS_MANAGER}};
 
 static const char *skip_blank (const char *s) {
   while (*s == ' ')

@@ -33,8 +33,8 @@ typedef struct tpi_Param {
 
 typedef struct tpi_Signature {
   unsigned char count;
-  unsigned char open;     /* the last may stand any number of times */
-  unsigned char checked;  /* there is a signature at all */
+  unsigned char open;    /* the last may stand any number of times */
+  unsigned char checked; /* there is a signature at all */
   tpi_Param params[TPI_MAXPARAMS];
 } tpi_Signature;
 

@@ -16,7 +16,8 @@ static double top_of (unsigned step) {
   unsigned bit = step / 8 + 2;
   if (step < 8)
     return step;
-  return (double)(UINT64_C(8) + step % 8 + 1) * (double)(UINT64_C(1) << (bit - 3)) -
+  return (double)(UINT64_C(8) + step % 8 + 1) *
+             (double)(UINT64_C(1) << (bit - 3)) -
          1;
 }
 
@@ -29,8 +30,8 @@ void tpi_histogram_add (tpi_Histogram *h, uint64_t n) {
 
 void tpi_histogram_merge (tpi_Histogram *h, tpi_Histogram *from) {
   for (unsigned i = 0; i < TPI_STEPS; i++)
-    tpi_poke(&h->counts[i], tpi_peek(&h->counts[i]) +
-                                tpi_peek(&from->counts[i]));
+    tpi_poke(&h->counts[i],
+             tpi_peek(&h->counts[i]) + tpi_peek(&from->counts[i]));
   if (tpi_peek(&from->longest) > tpi_peek(&h->longest))
     tpi_poke(&h->longest, tpi_peek(&from->longest));
 }

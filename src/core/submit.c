@@ -53,15 +53,13 @@ static void line_up_locked (tp_Manager *pool, tpi_Task *task,
   pool->door_end = &admission->next;
 }
 
-int tpi_pool_leave_line (tp_Manager *pool, tpi_Admission *admission,
-                         int late) {
+int tpi_pool_leave_line (tp_Manager *pool, tpi_Admission *admission, int late) {
   tpi_Effects effects = {NULL, NULL, NULL};
   tpi_Task *task = admission->task;
   int stands;
   tpi_lock(&pool->lock);
   stands = task->place == TPI_AT_DOOR; /* else admitted or refused */
-  for (tpi_Admission **a = &pool->door; stands && *a != NULL;
-       a = &(*a)->next) {
+  for (tpi_Admission **a = &pool->door; stands && *a != NULL; a = &(*a)->next) {
     if (*a == admission) {
       *a = admission->next;
       if (*a == NULL)
@@ -114,8 +112,8 @@ void tpi_pool_admitted (tpi_Task *task) {
     return;
   if (tpi_timer_start(task->timer) != TP_OK)
     tpi_future_end(&task->future, TPI_FAILED, TPI_ERROR,
-                   (char *)(uintptr_t) "no memory or thread for its timeout",
-                   1, NULL);
+                   (char *)(uintptr_t) "no memory or thread for its timeout", 1,
+                   NULL);
   else if (tpi_future_settled(&task->future))
     tpi_timer_stop(task->timer);
 }

@@ -33,12 +33,12 @@ typedef enum tpi_Outcome {
 typedef struct tpi_TaskClass {
   tpi_Class future;
   /* Runs a claimed task on this worker, or goes on with it. May block. */
-  tpi_Outcome (*run) (tpi_Task *task, tpi_Worker *worker);
+  tpi_Outcome (*run)(tpi_Task *task, tpi_Worker *worker);
   size_t size; /* of what begins with the tpi_Task */
   /* What it follows has filled in its arguments, in this list, which it may
      convert: TP_OK, and *why (allocated) if they will not do; TP_NOMEM. May
      be NULL. */
-  int (*refuse) (const tpi_Task *task, tpi_List *args, char **why);
+  int (*refuse)(const tpi_Task *task, tpi_List *args, char **why);
 } tpi_TaskClass;
 
 /* Where a task stands; guarded by the lock of its pool. */
@@ -53,8 +53,8 @@ enum {
 
 struct tpi_Task {
   tpi_Future future;
-  tpi_Item item; /* guarded by the lock of the pool */
-  tp_Manager *pool; /* not touched once settled */
+  tpi_Item item;      /* guarded by the lock of the pool */
+  tp_Manager *pool;   /* not touched once settled */
   uint64_t sequence;  /* how many were admitted before; guarded likewise */
   uint64_t submitted; /* when */
   uint64_t spent;     /* running; the worker's */
@@ -65,7 +65,7 @@ struct tpi_Task {
   tp_Value *args;
   tpi_Block *blocks; /* the memory of the arguments */
   uint32_t nargs;
-  unsigned generation; /* the process it was made in (thread.h) */
+  unsigned generation;    /* the process it was made in (thread.h) */
   unsigned char priority; /* a tp_Priority */
   unsigned char place;    /* one of the above */
   unsigned char resumed;  /* parked, or waiting for a slot itself, it gave up

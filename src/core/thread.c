@@ -12,7 +12,7 @@
 #include "tidepool.h"
 
 typedef struct Start {
-  void (*run) (void *);
+  void (*run)(void *);
   void *argument;
 } Start;
 
@@ -75,7 +75,7 @@ void tpi_thread_outer_mask (sigset_t *mask) {
   tpi_unlock(&lock);
 }
 
-int tpi_thread_start (void (*run) (void *), void *argument) {
+int tpi_thread_start (void (*run)(void *), void *argument) {
   sigset_t mask, before;
   pthread_t thread;
   int rc;

@@ -18,7 +18,7 @@
 
 /* Runs run(argument) on a new thread. TP_OK, or TP_NOMEM when the system
    has no more threads to give. */
-int tpi_thread_start (void (*run) (void *), void *argument);
+int tpi_thread_start (void (*run)(void *), void *argument);
 
 /* The signal mask of the program, as it was when the first of our threads was
    started: for the children of one. */

@@ -12,7 +12,7 @@
 struct tpi_Timer {
   tpi_Future *future; /* retained while armed */
   uint64_t deadline;
-  size_t place;       /* in the heap, from 1; 0 when not armed */
+  size_t place; /* in the heap, from 1; 0 when not armed */
   char message[48];
 };
 

@@ -36,7 +36,7 @@ static void release_reference (tpi_Block *block, tpi_List *list) {
 }
 
 static void own (tpi_List *list, tpi_Block *block, size_t size,
-                 void (*release) (tpi_Block *, tpi_List *)) {
+                 void (*release)(tpi_Block *, tpi_List *)) {
   block->size = size;
   block->release = release;
   block->next = list->blocks;
@@ -213,8 +213,7 @@ char *tpi_list_bytes (tpi_List *list, tp_Value *value, const char *bytes,
 }
 
 int tpi_list_object (tpi_List *list, tp_Value *value, uint64_t tag,
-                     void *object, void (*retain) (void *),
-                     tpi_LetGo *let_go) {
+                     void *object, void (*retain)(void *), tpi_LetGo *let_go) {
   tpi_Reference *r = tpi_list_room(list, sizeof *r);
   *value = tpi_nil();
   if (r == NULL)
@@ -242,8 +241,7 @@ int tpi_list_table (tpi_List *list, tp_Value *value, size_t narray,
     array = tpi_list_room(list, narray * sizeof *array);
   if (npairs > 0 && npairs < SIZE_MAX / 64)
     map = tpi_list_room(list, npairs * 2 * sizeof *map);
-  if (t == NULL || (narray > 0 && array == NULL) ||
-      (npairs > 0 && map == NULL))
+  if (t == NULL || (narray > 0 && array == NULL) || (npairs > 0 && map == NULL))
     return TP_NOMEM;
   t->table.array = array;
   t->table.map = map;
@@ -270,8 +268,8 @@ void tpi_table_raise (tpi_Table *table, unsigned height) {
 
 int tpi_table_append (tpi_List *list, tpi_Table *t, tp_Value value) {
   if (t->table.length == t->array_room) {
-    tp_Value *p = grown(list, t->table.array, t->table.length,
-                        &t->array_room, 1);
+    tp_Value *p =
+        grown(list, t->table.array, t->table.length, &t->array_room, 1);
     if (p == NULL)
       return TP_NOMEM;
     t->table.array = p;
@@ -281,8 +279,7 @@ int tpi_table_append (tpi_List *list, tpi_Table *t, tp_Value value) {
   return TP_OK;
 }
 
-int tpi_table_put (tpi_List *list, tpi_Table *t, tp_Value key,
-                   tp_Value value) {
+int tpi_table_put (tpi_List *list, tpi_Table *t, tp_Value key, tp_Value value) {
   tp_Value *pair;
   if (t->table.pairs == t->pair_room) {
     tp_Value *p = grown(list, t->table.map, t->table.pairs, &t->pair_room, 2);

@@ -17,11 +17,11 @@
 #include "tidepool.h"
 
 enum {
-  TPI_MAXDEPTH = 200, /* how deep tables may nest */
+  TPI_MAXDEPTH = 200,  /* how deep tables may nest */
   TPI_BLOB = 1 << 4,   /* flag in a tag: these bytes stand in a blob */
   TPI_SHAPED = 1 << 5, /* flag: stands in a tpi_Table, but is none */
   TPI_OBJECT = 1 << 6, /* flag: a tpi_Reference, as futures and managers are */
-  TPI_LONG = 1024     /* bytes from which on a string becomes a blob */
+  TPI_LONG = 1024      /* bytes from which on a string becomes a blob */
 };
 
 typedef struct tpi_List tpi_List;
@@ -29,7 +29,7 @@ typedef struct tpi_List tpi_List;
 /* Something a list lets go of at its end. */
 typedef struct tpi_Block {
   struct tpi_Block *next;
-  void (*release) (struct tpi_Block *, tpi_List *list);
+  void (*release)(struct tpi_Block *, tpi_List *list);
   size_t size; /* bytes of memory it stands for */
 } tpi_Block;
 
@@ -47,10 +47,10 @@ struct tpi_List {
 typedef enum tpi_Shape {
   TPI_TABLE,
   TPI_AN_ERROR, /* a table to C code: an Error */
-  TPI_CLOSURE, /* a function: its code, then its upvalues */
-  TPI_CELL,    /* an upvalue that functions may share */
-  TPI_REBUILT, /* a function to call, and its arguments */
-  TPI_OWN      /* something of tidepool's, by its name */
+  TPI_CLOSURE,  /* a function: its code, then its upvalues */
+  TPI_CELL,     /* an upvalue that functions may share */
+  TPI_REBUILT,  /* a function to call, and its arguments */
+  TPI_OWN       /* something of tidepool's, by its name */
 } tpi_Shape;
 
 /* A table, tp_Table being its public face. `shared`: it may be referred to
@@ -76,7 +76,7 @@ typedef void tpi_LetGo (void *object, tpi_List *heir);
 typedef struct tpi_Reference {
   tpi_Block block;
   void *object;
-  void (*retain) (void *object);
+  void (*retain)(void *object);
   tpi_LetGo *let_go;
 } tpi_Reference;
 
@@ -114,8 +114,7 @@ char *tpi_list_bytes (tpi_List *list, tp_Value *value, const char *bytes,
 /* Makes *value a reference to an object, which it retains. `tag` is a type,
    with TPI_OBJECT unless objects are all there is of that type. */
 int tpi_list_object (tpi_List *list, tp_Value *value, uint64_t tag,
-                     void *object, void (*retain) (void *),
-                     tpi_LetGo *let_go);
+                     void *object, void (*retain)(void *), tpi_LetGo *let_go);
 
 /* Makes *value an empty table; the sizes are hints. Its shape is
    TPI_TABLE. */

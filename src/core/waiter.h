@@ -20,7 +20,7 @@ typedef struct tpi_Waiter {
   /* If telling it settles something else, those who wait for that are put in
      front of *more, to be told next: a chain of them, as long as a program
      cares to make, is told by a loop and not by recursion. */
-  void (*tell) (struct tpi_Waiter *waiter, struct tpi_Waiter **more);
+  void (*tell)(struct tpi_Waiter *waiter, struct tpi_Waiter **more);
 } tpi_Waiter;
 
 static inline void tpi_waiter_add (tpi_Waiter **list, tpi_Waiter *w) {

@@ -21,9 +21,8 @@ int tpi_word_wait (atomic_uint *word, unsigned value, uint64_t deadline) {
     t.tv_sec = (time_t)(deadline / TPI_SECOND);
     t.tv_nsec = (long)(deadline % TPI_SECOND);
   }
-  rc = syscall(SYS_futex, word, op, value,
-               deadline == TPI_NEVER ? NULL : &t, NULL,
-               FUTEX_BITSET_MATCH_ANY);
+  rc = syscall(SYS_futex, word, op, value, deadline == TPI_NEVER ? NULL : &t,
+               NULL, FUTEX_BITSET_MATCH_ANY);
   return !(rc == -1 && errno == ETIMEDOUT);
 }
 

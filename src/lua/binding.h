@@ -25,7 +25,7 @@ typedef struct tpi_Manager {
 typedef struct tpi_Handle {
   tpi_Future *future; /* retained; or NULL */
   unsigned readers;
-  unsigned cleaned;   /* up, though it may not be let go of yet */
+  unsigned cleaned; /* up, though it may not be let go of yet */
 } tpi_Handle;
 
 #pragma GCC visibility push(hidden)
@@ -50,7 +50,7 @@ const tpi_Function *tpi_function_at (lua_State *L, int index);
 void tpi_check_args (lua_State *L, tpi_State *S, const tpi_Function *function,
                      int first, int follows);
 
-int tpi_l_call (lua_State *L);      /* blocks while the queue is full */
+int tpi_l_call (lua_State *L); /* blocks while the queue is full */
 int tpi_l_try_call (lua_State *L);
 int tpi_l_call_many (lua_State *L); /* blocks while the queue is full */
 int tpi_l_functions (lua_State *L);
@@ -186,7 +186,7 @@ int tpi_await (lua_State *L, tpi_State *S, const tpi_Handle *handle,
 typedef struct tpi_Sleep {
   tpi_Parker parker;
   lua_State *main;
-  void (*hook) (lua_State *L, lua_Debug *ar); /* of main, before */
+  void (*hook)(lua_State *L, lua_Debug *ar); /* of main, before */
   int deaf; /* a hook was due before: it cannot run here */
 } tpi_Sleep;
 /* Before it: may raise, or run a hook. */

@@ -51,9 +51,8 @@ static int bad_argument (lua_State *L, const tpi_Function *function,
                       "bad argument #%d to '%s' "
                       "(number has no integer representation)",
                       number, function->name);
-  return luaL_error(L, "bad argument #%d to '%s' (%s expected, got %s)",
-                    number, function->name,
-                    tpi_param_name((tpi_ParamType)param->type),
+  return luaL_error(L, "bad argument #%d to '%s' (%s expected, got %s)", number,
+                    function->name, tpi_param_name((tpi_ParamType)param->type),
                     type_at(L, index));
 }
 

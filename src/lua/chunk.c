@@ -12,8 +12,15 @@ enum {
 };
 
 /* The types of constants. */
-enum { NIL = 0, FALSE = 1, TRUE = 17, INTEGER = 3, FLOAT = 19, SHORT = 4,
-       LONG = 20 };
+enum {
+  NIL = 0,
+  FALSE = 1,
+  TRUE = 17,
+  INTEGER = 3,
+  FLOAT = 19,
+  SHORT = 4,
+  LONG = 20
+};
 
 /* ---------------------------------------------------------------- */
 /* Writing a dump                                                    */
@@ -189,8 +196,7 @@ static int assigns (Cursor *c, const char *outer, unsigned depth) {
   Body body;
   size_t inner;
   int does;
-  if (depth == MOST_DEPTH || !read_body(c, &body) ||
-      body.count > MOST_UPVALUES)
+  if (depth == MOST_DEPTH || !read_body(c, &body) || body.count > MOST_UPVALUES)
     return 1;
   memset(own, outer == NULL, sizeof own);
   if (outer != NULL)

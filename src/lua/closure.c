@@ -151,9 +151,9 @@ tp_Value tpi_send_function (tpi_Sender *s, int index, const tpi_Path *path,
   tpi_send_need(s, tpi_code_put(s->list, &code, TP_TOTHER, text));
   tpi_send_need(s, tpi_table_append(s->list, closure, code));
   for (int i = 1; i <= n; i++)
-    tpi_send_need(s, tpi_table_append(s->list, closure,
-                                      send_cell(s, index, i, text->assigns,
-                                                path, depth)));
+    tpi_send_need(s, tpi_table_append(
+                         s->list, closure,
+                         send_cell(s, index, i, text->assigns, path, depth)));
   return value;
 }
 
@@ -174,8 +174,8 @@ static int join_known (tpi_Receiver *r, const tpi_Table *cell, int function,
   return 1;
 }
 
-static void remember_cell (tpi_Receiver *r, const tpi_Table *cell,
-                           int function, int i) {
+static void remember_cell (tpi_Receiver *r, const tpi_Table *cell, int function,
+                           int i) {
   lua_State *L = r->L;
   lua_pushvalue(L, function);
   tpi_remember(r, cell);

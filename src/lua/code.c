@@ -107,8 +107,7 @@ static tpi_Code *push_handle (lua_State *L, int function) {
     tpi_code_release(*handle);
     *handle = *known;
   } else {
-    (*handle)->assigns =
-        tpi_chunk_assigns((*handle)->bytes, (*handle)->size);
+    (*handle)->assigns = tpi_chunk_assigns((*handle)->bytes, (*handle)->size);
   }
   lua_pop(L, 1);
   lua_pushvalue(L, -2);

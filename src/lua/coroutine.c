@@ -193,7 +193,7 @@ static int co_close (lua_State *L) {
 static const luaL_Reg functions[] = {{"resume", co_resume},
                                      {"wrap", co_wrap},
                                      {"create", co_create},
-                                     {"yield", co_yield},
+                                     {"yield", co_yield },
                                      {"isyieldable", co_isyieldable},
                                      {"running", co_running},
                                      {"close", co_close},

@@ -109,8 +109,7 @@ static int note (lua_State *L) {
   return 0;
 }
 
-tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber,
-                              int status) {
+tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber, int status) {
   lua_State *L = place->L;
   int top = lua_gettop(L), rc = LUA_ERRMEM;
   if (status != LUA_OK && !tpi_future_settled(tpi_fiber_future(fiber)) &&
@@ -141,6 +140,5 @@ tpi_Outcome tpi_failure_full (const tpi_Place *place, tpi_LuaTask *task) {
 void tpi_failure_broken (const tpi_Place *place, tpi_LuaTask *task) {
   tpi_future_end_copy(&task->task.future, TPI_FAILED, TPI_KIND_BROKEN,
                       place->broken,
-                      "the Lua state of its worker could not be made",
-                      NULL);
+                      "the Lua state of its worker could not be made", NULL);
 }

@@ -120,17 +120,16 @@ static int yield (lua_State *L, tpi_Fiber *fiber, lua_KContext context,
 }
 
 static int refuse_ring (lua_State *L, const tpi_Place *place) {
-  return luaL_error(L, "tasks that would wait for each other: %s",
-                    place->ring);
+  return luaL_error(L, "tasks that would wait for each other: %s", place->ring);
 }
 
 /* Where the coroutine cannot yield. */
 static int block (lua_State *L, tpi_Place *place, tpi_Future *future,
                   double seconds) {
   tpi_Fiber *fiber = place->fiber;
-  int rc = tpi_worker_await(place->worker, &fiber->task->task, future,
-                            tpi_deadline(seconds), place->ring,
-                            sizeof place->ring);
+  int rc =
+      tpi_worker_await(place->worker, &fiber->task->task, future,
+                       tpi_deadline(seconds), place->ring, sizeof place->ring);
   if (rc == TP_INVALID)
     refuse_ring(L, place);
   if (rc == TP_FULL)
@@ -176,9 +175,8 @@ int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
     return tpi_worker_submit(&fiber->task->task, task);
   if (tpi_future_settled(tpi_fiber_future(fiber)))
     return TP_CANCELLED;
-  set_alarm(L, fiber, deadline == TPI_NEVER
-                          ? -1
-                          : (double)tpi_until(deadline) / 1e9);
+  set_alarm(L, fiber,
+            deadline == TPI_NEVER ? -1 : (double)tpi_until(deadline) / 1e9);
   tpi_parked_init(&fiber->parked, &fiber->task->task, place->worker);
   fiber->admission.visitor = &fiber->task->task;
   fiber->admission.blocks = 0;
@@ -200,8 +198,9 @@ static void unpark (tpi_Fiber *fiber) {
   if (fiber->door) {
     left = tpi_pool_leave_line(fiber->admission.task->pool, &fiber->admission,
                                late);
-    fiber->outcome = !left ? fiber->admission.outcome
-                           : late ? TP_OK : TP_CANCELLED;
+    fiber->outcome = !left  ? fiber->admission.outcome
+                     : late ? TP_OK
+                            : TP_CANCELLED;
   } else {
     fiber->outcome = tpi_future_settled(task->awaits) ? TP_OK : TP_TIMEOUT;
     tpi_task_awaits_no_more(task);
@@ -246,7 +245,8 @@ static int finished (lua_State *L, int status, lua_KContext context) {
   fiber->sends = 1;
   tpi_send_begin(place->S);
   for (int i = 2; i <= top; i++)
-    tpi_send(L, place->S, &tpi_fiber_future(fiber)->results, i, "result", i - 1);
+    tpi_send(L, place->S, &tpi_fiber_future(fiber)->results, i, "result",
+             i - 1);
   fiber->sends = 0;
   return 0;
 }

@@ -34,8 +34,7 @@ int tpi_is_future (lua_State *L, const tpi_State *S, int index) {
 
 tpi_Handle *tpi_check_handle (lua_State *L, const tpi_State *S, int index) {
   tpi_Handle *handle = to_handle(L, S, index);
-  return handle != NULL ? handle
-                        : luaL_checkudata(L, index, "tidepool.Future");
+  return handle != NULL ? handle : luaL_checkudata(L, index, "tidepool.Future");
 }
 
 tpi_Future *tpi_future_at (lua_State *L, const tpi_Handle *handle) {
@@ -77,8 +76,7 @@ static void end (tpi_Handle *handle) {
 
 /* Pushes the results of the settled Future at index 1: how many; or its Error:
    -1. */
-static int push_answer (lua_State *L, const tpi_State *S,
-                        tpi_Handle *handle) {
+static int push_answer (lua_State *L, const tpi_State *S, tpi_Handle *handle) {
   int n = -1;
   begin(handle);
   if (tpi_future_state(handle->future) == TPI_COMPLETED)
@@ -255,8 +253,8 @@ static int to_string (lua_State *L) {
   name = future->class->name != NULL ? future->class->name(future) : "promise";
   phase = tpi_phase_name(tpi_future_state(future));
   begin(handle);
-  lua_pushfstring(L, "tidepool.Future: %I (%s, %s)",
-                  (LUAI_UACINT)future->id, phase, name);
+  lua_pushfstring(L, "tidepool.Future: %I (%s, %s)", (LUAI_UACINT)future->id,
+                  phase, name);
   end(handle);
   return 1;
 }
@@ -295,22 +293,13 @@ static int pollfd (lua_State *L) {
   return tpi_l_fd(L);
 }
 
-static const luaL_Reg methods[] = {{"await", await},
-                                   {"pawait", pawait},
-                                   {"wait", wait},
-                                   {"get", get},
-                                   {"is_ready", is_ready},
-                                   {"state", state},
-                                   {"id", id},
-                                   {"progress", progress},
-                                   {"cancel", cancel},
-                                   {"cleanup", cleanup},
-                                   {"pollfd", pollfd},
-                                   {"events", events},
-                                   {"timeout", timeout},
-                                   {"getfd", pollfd},
-                                   {"dirty", is_ready},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"await", await},     {"pawait", pawait},     {"wait", wait},
+    {"get", get},         {"is_ready", is_ready}, {"state", state},
+    {"id", id},           {"progress", progress}, {"cancel", cancel},
+    {"cleanup", cleanup}, {"pollfd", pollfd},     {"events", events},
+    {"timeout", timeout}, {"getfd", pollfd},      {"dirty", is_ready},
+    {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__gc", collect},
                                        {"__tostring", to_string},

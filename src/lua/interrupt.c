@@ -12,8 +12,8 @@ enum {
 static void hook_every (lua_State *L, int count) {
   const tpi_Fiber *fiber = tpi_place_at(L)->fiber;
   int handlers = fiber != NULL && fiber->given_up == L;
-  lua_sethook(L, tpi_fiber_hook,
-              LUA_MASKCOUNT | (handlers ? LUA_MASKCALL : 0), count);
+  lua_sethook(L, tpi_fiber_hook, LUA_MASKCOUNT | (handlers ? LUA_MASKCALL : 0),
+              count);
 }
 
 /* The next handler of a coroutine that is being closed begins: its time is

@@ -31,13 +31,11 @@ tpi_Manager *tpi_check_manager (lua_State *L, tpi_State *S, int index) {
 }
 
 /* A worker's handle of its own pool would keep it open for ever. */
-static void take (const tpi_State *S, tpi_Manager *manager,
-                  tp_Manager *pool) {
+static void take (const tpi_State *S, tpi_Manager *manager, tp_Manager *pool) {
   const tpi_Kit *kit = pool->kit;
   manager->pool = pool;
   manager->fails = kit != NULL && kit->fails;
-  manager->borrowed =
-      S->place != NULL && tpi_place_pool(S->place) == pool;
+  manager->borrowed = S->place != NULL && tpi_place_pool(S->place) == pool;
   if (!manager->borrowed)
     tpi_pool_retain(pool);
 }
@@ -49,8 +47,7 @@ static void adopt (const tpi_State *S, tpi_Manager *manager) {
   tpi_pool_release(pool);
 }
 
-void tpi_push_manager_of (lua_State *L, const tpi_State *S,
-                          tp_Manager *pool) {
+void tpi_push_manager_of (lua_State *L, const tpi_State *S, tp_Manager *pool) {
   take(S, tpi_push_manager_handle(L), pool);
 }
 
@@ -84,8 +81,10 @@ static int new (lua_State *L) {
                       "tidepool.attach shares it)",
                       options.name);
   if (rc != TP_OK)
-    return luaL_error(L, "cannot start %d workers: not enough memory or "
-                         "threads", (int)options.workers);
+    return luaL_error(L,
+                      "cannot start %d workers: not enough memory or "
+                      "threads",
+                      (int)options.workers);
   return 1;
 }
 
@@ -114,8 +113,8 @@ static tpi_Manager *push_default (lua_State *L) {
     return manager;
   lua_pop(L, 1);
   manager = tpi_push_manager_handle(L);
-  if (tpi_pools_default(tpi_kit_new(L, S, 0), tpi_kit_free,
-                        &manager->pool) != TP_OK)
+  if (tpi_pools_default(tpi_kit_new(L, S, 0), tpi_kit_free, &manager->pool) !=
+      TP_OK)
     luaL_error(L, "cannot start the default manager: not enough memory or "
                   "threads");
   adopt(S, manager);
@@ -329,13 +328,12 @@ static int to_string (lua_State *L) {
   }
   called = manager->pool->name != NULL ? manager->pool->name : "unnamed";
   tpi_pool_stats(manager->pool, &s);
-  lua_pushfstring(L,
-                  "tidepool.AsyncManager: %s (%d workers, %d queued, "
-                  "%d running%s)",
-                  called, (int)s.workers,
-                  (int)(s.queued[0] + s.queued[1] + s.queued[2]),
-                  (int)s.running,
-                  tpi_pool_open(manager->pool) ? "" : ", closed");
+  lua_pushfstring(
+      L,
+      "tidepool.AsyncManager: %s (%d workers, %d queued, "
+      "%d running%s)",
+      called, (int)s.workers, (int)(s.queued[0] + s.queued[1] + s.queued[2]),
+      (int)s.running, tpi_pool_open(manager->pool) ? "" : ", closed");
   return 1;
 }
 
@@ -359,9 +357,11 @@ static const luaL_Reg methods[] = {{"call", tpi_l_call},
                                    {"name", name},
                                    {NULL, NULL}};
 
-static const luaL_Reg metamethods[] = {
-    {"__gc", collect},           {"__close", close}, {"__eq", equal},
-    {"__tostring", to_string},   {NULL, NULL}};
+static const luaL_Reg metamethods[] = {{"__gc", collect},
+                                       {"__close", close},
+                                       {"__eq", equal},
+                                       {"__tostring", to_string},
+                                       {NULL, NULL}};
 
 static const luaL_Reg constructors[] = {{"new", new}, {NULL, NULL}};
 

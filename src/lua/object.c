@@ -14,9 +14,7 @@
 ** which has upvalues and thus could not cross otherwise: "=require".
 */
 
-void tpi_push_module (lua_State *L) {
-  tpi_push_upvalue(L, TPI_UP_MODULE);
-}
+void tpi_push_module (lua_State *L) { tpi_push_upvalue(L, TPI_UP_MODULE); }
 
 /* -> table: where the names before that colon stand; the module for none */
 static void push_owner (lua_State *L, const char *name) {
@@ -93,8 +91,7 @@ int tpi_send_own (tpi_Sender *s, tp_Value *value, int index) {
   lua_pop(L, 1);
   if (!ours)
     return 0;
-  if (tpi_send_again(s, value, TP_TOTHER | TPI_SHAPED,
-                     lua_topointer(L, index)))
+  if (tpi_send_again(s, value, TP_TOTHER | TPI_SHAPED, lua_topointer(L, index)))
     return 1;
   luaL_checkstack(L, 8, NULL);
   for (int i = 0; !found && i < 3; i++) {

@@ -14,8 +14,8 @@ const char *const tpi_priorities[] = {"normal", "high", "low", NULL};
 /* A value of the right type is shown, of another its type. */
 static int bad (lua_State *L, const char *name, const char *expected,
                 int type) {
-  const char *got = lua_type(L, -1) == type ? lua_tostring(L, -1)
-                                            : luaL_typename(L, -1);
+  const char *got =
+      lua_type(L, -1) == type ? lua_tostring(L, -1) : luaL_typename(L, -1);
   return luaL_error(L, "bad option '%s' (%s expected, got %s)", name, expected,
                     got);
 }
@@ -48,8 +48,8 @@ static void check_names (lua_State *L, int index, const char *const *names) {
   }
 }
 
-static unsigned integer (lua_State *L, int index, const char *name,
-                         int least, int most, unsigned absent) {
+static unsigned integer (lua_State *L, int index, const char *name, int least,
+                         int most, unsigned absent) {
   int exact;
   lua_Integer n;
   char expected[64];
@@ -146,14 +146,13 @@ static size_t limit_option (lua_State *L, int index) {
 
 void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
                       tpi_WorkerOptions *lua) {
-  static const char *const names[] = {
-      "workers", "queue", "name", "full", "spin", "init", "memory_limit",
-      "origin",  NULL};
+  static const char *const names[] = {"workers",      "queue",  "name",
+                                      "full",         "spin",   "init",
+                                      "memory_limit", "origin", NULL};
   check_names(L, index, names);
-  options->workers =
-      integer(L, index, "workers", 1, MAX_WORKERS, WORKERS);
-  options->queue = integer(L, index, "queue", 1, MAX_QUEUE,
-                           options->workers * QUEUE_EACH);
+  options->workers = integer(L, index, "workers", 1, MAX_WORKERS, WORKERS);
+  options->queue =
+      integer(L, index, "queue", 1, MAX_QUEUE, options->workers * QUEUE_EACH);
   options->spin = integer(L, index, "spin", 0, MAX_SPIN, SPIN);
   lua->fails = full(L, index, 0);
   lua->memory_limit = limit_option(L, index);
@@ -168,8 +167,8 @@ void tpi_options_with (lua_State *L, int index, tpi_Manager *manager) {
   check_names(L, index, names);
   manager->timeout = seconds(L, index, "timeout", manager->timeout);
   manager->priority = (unsigned char)choice(
-      L, index, "priority", tpi_priorities,
-      "\"high\", \"normal\" or \"low\"", manager->priority);
+      L, index, "priority", tpi_priorities, "\"high\", \"normal\" or \"low\"",
+      manager->priority);
   manager->fails = (unsigned char)full(L, index, manager->fails);
 }
 

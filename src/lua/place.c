@@ -38,8 +38,8 @@ static void *allocate (void *ud, void *block, size_t old, size_t size) {
 static void warn (void *ud, const char *text, int more) {
   tpi_Place *place = ud;
   if (!place->warning && !more && *text == '@') {
-    place->warns = strcmp(text, "@on") == 0 ||
-                   (place->warns && strcmp(text, "@off") != 0);
+    place->warns =
+        strcmp(text, "@on") == 0 || (place->warns && strcmp(text, "@off") != 0);
     return;
   }
   if (place->warns) {

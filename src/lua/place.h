@@ -26,11 +26,11 @@ typedef struct tpi_Fiber tpi_Fiber;
 
 /* A task that runs a Lua function. */
 typedef struct tpi_LuaTask {
-  tpi_Task task;                /* its code, if it has one, is retained */
-  _Atomic(tpi_Pulse *) runner;  /* of who runs it; stays when it is parked */
-  tpi_Fiber *fiber;             /* the worker's; while it is parked */
-  int plain;                    /* the function is not among its arguments */
-  char *origin;                 /* owned: a traceback, or NULL */
+  tpi_Task task;               /* its code, if it has one, is retained */
+  _Atomic(tpi_Pulse *) runner; /* of who runs it; stays when it is parked */
+  tpi_Fiber *fiber;            /* the worker's; while it is parked */
+  int plain;                   /* the function is not among its arguments */
+  char *origin;                /* owned: a traceback, or NULL */
 } tpi_LuaTask;
 
 /* Why a coroutine has yielded to us. */
@@ -42,18 +42,18 @@ struct tpi_Fiber {
   tpi_Fiber *next;         /* of the free ones */
   tpi_Place *place;
   tpi_LuaTask *task;
-  tpi_Future *alarm;       /* of an await with a timeout, or NULL */
+  tpi_Future *alarm; /* of an await with a timeout, or NULL */
   lua_State *base;
   int reference; /* of the base, in the registry */
   int started;
-  int door;                /* it waits at one */
-  int outcome;             /* what waiting came to */
-  int sends;               /* what it raises is about values crossing */
-  int failed;              /* it has raised */
-  int rigid;               /* a coroutine below `current` cannot yield */
-  uint64_t told;           /* when it was first interrupted, or 0 */
-  uint64_t closing;        /* when it, or a handler of it, was given up; or 0 */
-  lua_State *given_up;     /* which coroutine is being closed then */
+  int door;            /* it waits at one */
+  int outcome;         /* what waiting came to */
+  int sends;           /* what it raises is about values crossing */
+  int failed;          /* it has raised */
+  int rigid;           /* a coroutine below `current` cannot yield */
+  uint64_t told;       /* when it was first interrupted, or 0 */
+  uint64_t closing;    /* when it, or a handler of it, was given up; or 0 */
+  lua_State *given_up; /* which coroutine is being closed then */
 };
 
 struct tpi_Place {
@@ -68,9 +68,9 @@ struct tpi_Place {
   int warns, warning; /* warnings are on; one has begun */
   char *broken;       /* why it could not be made, or NULL */
   size_t used, limit;
-  size_t reserve;     /* for what is not the task's own doing, past the limit */
-  char full[128];     /* what an error past it says */
-  char ring[256];     /* the text of an error about to be raised */
+  size_t reserve; /* for what is not the task's own doing, past the limit */
+  char full[128]; /* what an error past it says */
+  char ring[256]; /* the text of an error about to be raised */
 };
 
 /* What a pool gives the places of its workers. */

@@ -9,8 +9,8 @@
 
 static _Atomic(tpi_Pulse *) pulses; /* grows at the front only */
 static _Atomic(lua_Hook) hook;
-static tpi_Lock lock;            /* guards installing */
-static struct sigaction before;  /* the program's, from installing on */
+static tpi_Lock lock;           /* guards installing */
+static struct sigaction before; /* the program's, from installing on */
 
 /* ---------------------------------------------------------------- */
 /* The handler                                                       */
@@ -42,8 +42,8 @@ TPI_PLAIN static tpi_Pulse *of_this_thread (void) {
      the loads of atomics that are lock-free are no calls */
   pthread_t self = pthread_self();
   tpi_Pulse *p = tpi_see(&pulses);
-  while (p != NULL && !(tpi_see(&p->taken) == 1 &&
-                        pthread_equal(p->thread, self)))
+  while (p != NULL &&
+         !(tpi_see(&p->taken) == 1 && pthread_equal(p->thread, self)))
     p = p->next; /* constant */
   return p;
 }

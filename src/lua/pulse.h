@@ -22,9 +22,9 @@
 #include "core/lock.h"
 
 typedef struct tpi_Pulse {
-  struct tpi_Pulse *next;       /* constant once it is in the list */
-  tpi_Lock lock;                /* guards taken against beats */
-  atomic_uint taken;            /* the thread is alive and is this one: */
+  struct tpi_Pulse *next; /* constant once it is in the list */
+  tpi_Lock lock;          /* guards taken against beats */
+  atomic_uint taken;      /* the thread is alive and is this one: */
   pthread_t thread;
   atomic_uint beats;            /* signals sent and not yet seen */
   _Atomic(lua_State *) current; /* the coroutine it runs, or NULL */

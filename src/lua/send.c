@@ -49,8 +49,8 @@ static void add_upvalue (lua_State *L, luaL_Buffer *b, const char *name,
 }
 
 /* The outermost step first, up to a few dozen; what sort of step that was. */
-static const char *add_path (lua_State *L, luaL_Buffer *b,
-                             const tpi_Path *path, int *steps) {
+static const char *add_path (lua_State *L, luaL_Buffer *b, const tpi_Path *path,
+                             int *steps) {
   int first = path->outer->outer == NULL;
   const char *sort = path->upvalue != NULL ? "upvalue" : "field";
   if (!first)
@@ -249,8 +249,8 @@ static void let_go (void *promise, tpi_List *heir) {
   tpi_promise_release(promise);
 }
 
-static tp_Value send_userdata (tpi_Sender *s, int index,
-                               const tpi_Path *path, int depth) {
+static tp_Value send_userdata (tpi_Sender *s, int index, const tpi_Path *path,
+                               int depth) {
   tp_Value value = tpi_nil();
   tpi_Future *future = tpi_to_future(s->L, s->S, index);
   tpi_Manager *manager = tpi_to_manager(s->L, s->S, index);
@@ -273,8 +273,7 @@ static tp_Value send_userdata (tpi_Sender *s, int index,
   return value;
 }
 
-int tpi_send_plain (lua_State *L, tpi_List *list, tp_Value *value,
-                    int index) {
+int tpi_send_plain (lua_State *L, tpi_List *list, tp_Value *value, int index) {
   size_t length;
   const char *bytes;
   *value = tpi_nil();
@@ -302,7 +301,7 @@ int tpi_send_plain (lua_State *L, tpi_List *list, tp_Value *value,
 }
 
 tp_Value tpi_send_value (tpi_Sender *s, int index, const tpi_Path *path,
-                            int depth) {
+                         int depth) {
   tp_Value value;
   int rc = tpi_send_plain(s->L, s->list, &value, index);
   if (rc != TP_INVALID) {

@@ -100,8 +100,8 @@ static int open_pipe (Pipe *p, const char *command, int reads) {
   if (open_ends(ends) != 0)
     return errno;
   p->stream.f = fdopen(ends[!reads], reads ? "r" : "w");
-  rc = p->stream.f == NULL ? errno
-                           : spawn(&p->pid, command, ends[reads], reads);
+  rc =
+      p->stream.f == NULL ? errno : spawn(&p->pid, command, ends[reads], reads);
   close(ends[reads]);
   if (rc == 0)
     p->stream.closef = close_pipe;

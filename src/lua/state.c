@@ -134,9 +134,9 @@ void tpi_state_push (lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key) == LUA_TTABLE)
     return;
   lua_pop(L, 1);
-  lua_createtable(L, TPI_UP_MODULE, 0);           /* upvalues */
-  S = new_state(L);                               /* upvalues State */
-  lua_rawseti(L, -2, TPI_UP_STATE);               /* upvalues */
+  lua_createtable(L, TPI_UP_MODULE, 0); /* upvalues */
+  S = new_state(L);                     /* upvalues State */
+  lua_rawseti(L, -2, TPI_UP_STATE);     /* upvalues */
   S->future_mt = new_metatable(L, "tidepool.Future");
   lua_rawseti(L, -2, TPI_UP_FUTURE);
   S->manager_mt = new_metatable(L, "tidepool.AsyncManager");

@@ -20,15 +20,15 @@
 /* The upvalues of every function of ours. */
 enum {
   TPI_UP_STATE = 1,
-  TPI_UP_FUTURE,    /* the metatables... */
+  TPI_UP_FUTURE, /* the metatables... */
   TPI_UP_MANAGER,
   TPI_UP_ERROR,
   TPI_UP_FUNCTIONS, /* name -> light userdata of a registered function */
   TPI_UP_OUTCOMES,  /* Future -> its results as a list, or its Error; weak */
   TPI_UPVALUES = TPI_UP_OUTCOMES,
   /* what stands beside them, for who looks it up */
-  TPI_UP_CODES,  /* code.c */
-  TPI_UP_MODULE  /* the table that `require "tidepool"` answers */
+  TPI_UP_CODES, /* code.c */
+  TPI_UP_MODULE /* the table that `require "tidepool"` answers */
 };
 
 /* A key of a table on its way, by the address of its string in Lua. */
@@ -42,10 +42,10 @@ enum { TPI_KEYS = 16 }; /* remembered at a time; a power of two */
 struct tpi_Place;
 
 typedef struct tpi_State {
-  struct tpi_Place *place;  /* whose Lua state it is, or NULL: the program's */
-  tpi_Host *host;           /* NULL before opening and after closing */
+  struct tpi_Place *place; /* whose Lua state it is, or NULL: the program's */
+  tpi_Host *host;          /* NULL before opening and after closing */
   lua_State *main;
-  const void *future_mt;    /* what lua_topointer says of the metatables */
+  const void *future_mt; /* what lua_topointer says of the metatables */
   const void *manager_mt;
   const void *error_mt;
   const void *promise_mt;

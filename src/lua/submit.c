@@ -51,8 +51,7 @@ static Target target_at (lua_State *L, int index) {
     if (!lua_isstring(L, index))
       luaL_typeerror(L, index, "name or function");
     t.function = tpi_function_at(L, index);
-  }
-  else if (!lua_iscfunction(L, index)) {
+  } else if (!lua_iscfunction(L, index)) {
     t.code = tpi_code_of(L, index);
     t.plain = !t.code->assigns && tpi_is_plain(L, index);
   }
@@ -94,18 +93,16 @@ static void note_origin (lua_State *L, const tpi_Task *task) {
 static int follows (lua_State *L, const tpi_State *S, const Target *t,
                     int index, int first) {
   const tpi_Param *param;
-  if (lua_type(L, index) != LUA_TUSERDATA ||
-      tpi_to_future(L, S, index) == NULL)
+  if (lua_type(L, index) != LUA_TUSERDATA || tpi_to_future(L, S, index) == NULL)
     return 0;
-  param = t->function == NULL
-              ? NULL
-              : tpi_signature_param(&t->function->signature,
-                                    (unsigned)(index - first));
+  param = t->function == NULL ? NULL
+                              : tpi_signature_param(&t->function->signature,
+                                                    (unsigned)(index - first));
   return param == NULL || param->type != TPI_IS_FUTURE;
 }
 
-static void follow (lua_State *L, tpi_State *S, tpi_Task *task,
-                    const Target *t, int first, int top, int carried) {
+static void follow (lua_State *L, tpi_State *S, tpi_Task *task, const Target *t,
+                    int first, int top, int carried) {
   unsigned n = 0;
   for (int i = first; i <= top; i++)
     n += follows(L, S, t, i, first) != 0;
@@ -272,8 +269,8 @@ static void unpack_args (lua_State *L, lua_Integer i) {
                                            : lua_tointegerx(L, -1, &exact);
   lua_pop(L, 1);
   if (!exact || n < 0 || n >= MOST_ARGS)
-    luaL_error(L, "bad call #%I (0 to %d arguments expected)",
-               (LUAI_UACINT)i, MOST_ARGS - 1);
+    luaL_error(L, "bad call #%I (0 to %d arguments expected)", (LUAI_UACINT)i,
+               MOST_ARGS - 1);
   luaL_checkstack(L, (int)n + 8, "too many arguments");
   for (lua_Integer k = 1; k <= n; k++)
     lua_geti(L, 6, k);
@@ -308,8 +305,8 @@ static int submit_rest (lua_State *L, int status, lua_KContext waited) {
   batch->done += waited && rc == TP_OK;
   while (batch->done < batch->count && rc == TP_OK) {
     size_t count = batch->count - batch->done;
-    rc = tpi_pool_submit_many(manager->pool, batch->tasks + batch->done,
-                              &count, manager->fails);
+    rc = tpi_pool_submit_many(manager->pool, batch->tasks + batch->done, &count,
+                              manager->fails);
     batch->done += count;
     if (rc == TP_FULL && !manager->fails) {
       rc = submit_one(L, S, manager, batch->tasks[batch->done]);

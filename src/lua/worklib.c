@@ -54,9 +54,9 @@ static int write_at_once (lua_State *L, int before) {
   luaL_buffinit(L, &b);
   for (int i = 2; i <= n; i++) {
     if (!lua_isstring(L, i))
-      luaL_argerror(L, i - before,
-                    lua_pushfstring(L, "string expected, got %s",
-                                    luaL_typename(L, i)));
+      luaL_argerror(
+          L, i - before,
+          lua_pushfstring(L, "string expected, got %s", luaL_typename(L, i)));
     push_text(L, i);
     luaL_addvalue(&b);
   }
@@ -96,8 +96,8 @@ static int os_exit (lua_State *L) {
 }
 
 static int os_setlocale (lua_State *L) {
-  static const char *const categories[] = {"all",      "collate", "ctype",
-                                           "monetary", "numeric", "time", NULL};
+  static const char *const categories[] = {
+      "all", "collate", "ctype", "monetary", "numeric", "time", NULL};
   static const int numbers[] = {LC_ALL,      LC_COLLATE, LC_CTYPE,
                                 LC_MONETARY, LC_NUMERIC, LC_TIME};
   const char *locale = luaL_optstring(L, 1, NULL), *now;

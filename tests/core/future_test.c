@@ -67,7 +67,8 @@ static void tell (tpi_Waiter *w, tpi_Waiter **more) {
 }
 
 static void tells_each_waiter_once (void **state) {
-  Told told[3] = {{{NULL, NULL, tell}, 0}, {{NULL, NULL, tell}, 0},
+  Told told[3] = {{{NULL, NULL, tell}, 0},
+                  {{NULL, NULL, tell}, 0},
                   {{NULL, NULL, tell}, 0}};
   tpi_Future *f = make(NULL);
   (void)state;
@@ -103,8 +104,7 @@ static void *race (void *p) {
       break;
     case 1:
     case 2:
-      atomic_fetch_add(r->won,
-                       (unsigned)tpi_future_cancel(r->future, "raced"));
+      atomic_fetch_add(r->won, (unsigned)tpi_future_cancel(r->future, "raced"));
       break;
     default:
       tpi_parker_init(&parker, NULL, NULL, NULL);

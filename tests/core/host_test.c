@@ -86,8 +86,7 @@ static void sleeps_end (void **state) {
   assert_int_equal(tpi_host_sleep(host, 1, limit(), NULL, NULL), TPI_RUNG);
   asked = 0;
   tpi_put(&host->news, 0);
-  assert_int_equal(tpi_host_sleep(host, 1, limit(), always, NULL),
-                   TPI_STOPPED);
+  assert_int_equal(tpi_host_sleep(host, 1, limit(), always, NULL), TPI_STOPPED);
   assert_int_equal(asked, 1); /* before it slept at all */
   tpi_host_release(host);
 }
@@ -172,8 +171,8 @@ static void no_ring_is_lost (void **state) {
   for (int i = 0; i < SETTLERS; i++) {
     Settler s = {futures, i};
     settlers[i] = s;
-    assert_int_equal(
-        pthread_create(&threads[i], NULL, settle, &settlers[i]), 0);
+    assert_int_equal(pthread_create(&threads[i], NULL, settle, &settlers[i]),
+                     0);
   }
   for (int i = 0; i < FUTURES; i++) {
     tpi_Parker parker;

@@ -44,8 +44,8 @@ static tp_Manager *make (unsigned workers, unsigned queue) {
 }
 
 static tpi_Task *task (tp_Manager *pool, const char *name, int64_t n) {
-  tpi_Task *t = tpi_task_new(&tpi_native, tpi_functions_find(name), pool,
-                             NULL, 64);
+  tpi_Task *t =
+      tpi_task_new(&tpi_native, tpi_functions_find(name), pool, NULL, 64);
   assert_non_null(t);
   tpi_list_push(&t->future.results, tpi_integer(n));
   tpi_list_push(&t->future.results, tpi_integer(1));
@@ -67,8 +67,7 @@ static void finish (tp_Manager *pool) {
 static void await (tpi_Task *t) {
   tpi_Parker p;
   tpi_parker_init(&p, NULL, NULL, NULL);
-  assert_int_equal(tpi_future_wait(&t->future, &p, tpi_deadline(60)),
-                   TPI_RUNG);
+  assert_int_equal(tpi_future_wait(&t->future, &p, tpi_deadline(60)), TPI_RUNG);
 }
 
 static void runs_tasks (void **state) {

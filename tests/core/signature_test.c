@@ -47,23 +47,21 @@ static void names_are_taken_once (void **state) {
   static const tp_Function list[] = {{"t.one", nothing, "integer"},
                                      {"t.two", nothing, NULL},
                                      {NULL, NULL, NULL}};
-  static const tp_Function clash[] = {{"t.three", nothing, NULL},
-                                      {"t.one", other, NULL},
-                                      {NULL, NULL, NULL}};
-  static const tp_Function torn[] = {{"t.four", nothing, NULL},
-                                     {"t.four", other, NULL},
-                                     {NULL, NULL, NULL}};
+  static const tp_Function clash[] = {
+      {"t.three", nothing, NULL}, {"t.one", other, NULL}, {NULL, NULL, NULL}};
+  static const tp_Function torn[] = {
+      {"t.four", nothing, NULL}, {"t.four", other, NULL}, {NULL, NULL, NULL}};
   char error[128] = "";
   (void)state;
-  assert_int_equal(
-      tpi_functions_register(torn, torn, error, sizeof error), TP_TAKEN);
+  assert_int_equal(tpi_functions_register(torn, torn, error, sizeof error),
+                   TP_TAKEN);
   assert_null(tpi_functions_find("t.four"));
-  assert_int_equal(
-      tpi_functions_register(list, list, error, sizeof error), TP_OK);
-  assert_int_equal(
-      tpi_functions_register(list, list, error, sizeof error), TP_OK);
-  assert_int_equal(
-      tpi_functions_register(clash, clash, error, sizeof error), TP_TAKEN);
+  assert_int_equal(tpi_functions_register(list, list, error, sizeof error),
+                   TP_OK);
+  assert_int_equal(tpi_functions_register(list, list, error, sizeof error),
+                   TP_OK);
+  assert_int_equal(tpi_functions_register(clash, clash, error, sizeof error),
+                   TP_TAKEN);
   assert_non_null(strstr(error, "t.one"));
   assert_null(tpi_functions_find("t.three")); /* all or nothing */
   assert_ptr_equal(tpi_functions_find("t.one")->run, nothing);

@@ -58,11 +58,11 @@ int tt_waitcounter (lua_State *L, Counter *counter, const char *what);
 
 /* Starts a thread with all signals blocked: they are for the program's own
    threads. 0 or an error number. */
-int tt_thread (pthread_t *thread, void *(*run) (void *), void *arg);
+int tt_thread (pthread_t *thread, void *(*run)(void *), void *arg);
 
 /* Runs something on a new thread and waits for its end: 0, an error number,
    or ETIMEDOUT after LIMIT; then the thread still runs and uses `arg`. */
-int tt_errand (void (*run) (void *), void *arg);
+int tt_errand (void (*run)(void *), void *arg);
 
 /* A monotonic clock, and a sleep that no signal shortens. */
 double tt_now (void);

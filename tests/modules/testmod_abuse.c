@@ -140,9 +140,7 @@ static void fail_twice (tp_Context *ctx) {
   (void)tp_fail(ctx, "%s", "second");
 }
 
-static void fail_long (tp_Context *ctx) {
-  (void)tp_fail(ctx, "%100000d", 1);
-}
+static void fail_long (tp_Context *ctx) { (void)tp_fail(ctx, "%100000d", 1); }
 
 static void many_results (tp_Context *ctx) {
   for (int i = 1; i <= 200; i++)
@@ -151,33 +149,31 @@ static void many_results (tp_Context *ctx) {
 
 static const struct {
   const char *name;
-  void (*run) (tp_Context *ctx);
-} abuses[] = {
-  {"close_unopened", close_unopened},
-  {"open_unclosed", open_unclosed},
-  {"close_twice", close_twice},
-  {"key_last", key_last},
-  {"key_unfinished", key_unfinished},
-  {"key_outside", key_outside},
-  {"key_key", key_key},
-  {"key_nil", key_nil},
-  {"key_nan", key_nan},
-  {"key_table", key_table},
-  {"key_twice", key_twice},
-  {"too_deep", too_deep},
-  {"arg_outside", arg_outside},
-  {"progress_outside", progress_outside},
-  {"wait_odd", wait_odd},
-  {"userdata_empty", userdata_empty},
-  {"userdata_huge", userdata_huge},
-  {"buffer_empty", buffer_empty},
-  {"buffer_huge", buffer_huge},
-  {"hints_huge", hints_huge},
-  {"push_failed", push_failed},
-  {"fail_twice", fail_twice},
-  {"fail_long", fail_long},
-  {"many_results", many_results}
-};
+  void (*run)(tp_Context *ctx);
+} abuses[] = {{"close_unopened", close_unopened},
+              {"open_unclosed", open_unclosed},
+              {"close_twice", close_twice},
+              {"key_last", key_last},
+              {"key_unfinished", key_unfinished},
+              {"key_outside", key_outside},
+              {"key_key", key_key},
+              {"key_nil", key_nil},
+              {"key_nan", key_nan},
+              {"key_table", key_table},
+              {"key_twice", key_twice},
+              {"too_deep", too_deep},
+              {"arg_outside", arg_outside},
+              {"progress_outside", progress_outside},
+              {"wait_odd", wait_odd},
+              {"userdata_empty", userdata_empty},
+              {"userdata_huge", userdata_huge},
+              {"buffer_empty", buffer_empty},
+              {"buffer_huge", buffer_huge},
+              {"hints_huge", hints_huge},
+              {"push_failed", push_failed},
+              {"fail_twice", fail_twice},
+              {"fail_long", fail_long},
+              {"many_results", many_results}};
 
 #define NABUSES (sizeof abuses / sizeof abuses[0])
 
@@ -200,7 +196,6 @@ static int abuse_names (tp_Context *ctx) {
 }
 
 const tp_Function tt_abuse_functions[] = {
-  {"test.abuse", abuse, "string -> any..."},
-  {"test.abuses", abuse_names, "-> string..."},
-  {NULL, NULL, NULL}
-};
+    {"test.abuse", abuse, "string -> any..."},
+    {"test.abuses", abuse_names, "-> string..."},
+    {NULL, NULL, NULL}};

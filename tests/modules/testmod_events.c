@@ -104,7 +104,7 @@ void tt_pause (double seconds) {
     ;
 }
 
-int tt_thread (pthread_t *thread, void *(*run) (void *), void *arg) {
+int tt_thread (pthread_t *thread, void *(*run)(void *), void *arg) {
   sigset_t all, before;
   int rc;
   sigfillset(&all);
@@ -115,7 +115,7 @@ int tt_thread (pthread_t *thread, void *(*run) (void *), void *arg) {
 }
 
 typedef struct Errand {
-  void (*run) (void *);
+  void (*run)(void *);
   void *arg;
   int done; /* guarded by lock */
 } Errand;
@@ -131,7 +131,7 @@ static void *run_errand (void *p) {
 }
 
 /* An errand that takes too long is left with its memory, for ever. */
-int tt_errand (void (*run) (void *), void *arg) {
+int tt_errand (void (*run)(void *), void *arg) {
   struct timespec deadline = tt_deadline();
   Errand *errand = malloc(sizeof *errand);
   pthread_t thread;
@@ -175,9 +175,8 @@ void tt_count (Counter *counter) {
 }
 
 int tt_readcounter (lua_State *L, Counter *counter) {
-  long long count = lua_toboolean(L, 1)
-                        ? atomic_exchange(&counter->count, 0)
-                        : atomic_load(&counter->count);
+  long long count = lua_toboolean(L, 1) ? atomic_exchange(&counter->count, 0)
+                                        : atomic_load(&counter->count);
   lua_pushinteger(L, (lua_Integer)count);
   return 1;
 }
@@ -308,8 +307,7 @@ static int gate (tp_Context *ctx) {
 }
 
 static int until_cancelled (tp_Context *ctx) {
-  double seconds =
-      tp_type(ctx, 1) == TP_TNIL ? LIMIT : tp_tonumber(ctx, 1);
+  double seconds = tp_type(ctx, 1) == TP_TNIL ? LIMIT : tp_tonumber(ctx, 1);
   tt_enter("until_cancelled");
   if (!tp_wait_cancelled(ctx, seconds))
     return tp_fail(ctx, "testmod: not cancelled for %g s", seconds);
@@ -345,13 +343,12 @@ static int progress (tp_Context *ctx) {
 }
 
 const tp_Function tt_event_functions[] = {
-  {"test.gate", gate, "string -> string"},
-  {"test.until_cancelled", until_cancelled, "number? -> string"},
-  {"test.poll_cancelled", poll_cancelled, "-> string"},
-  {"test.spin", spin, "number"},
-  {"test.progress", progress, "number, string?, string?"},
-  {NULL, NULL, NULL}
-};
+    {"test.gate", gate, "string -> string"},
+    {"test.until_cancelled", until_cancelled, "number? -> string"},
+    {"test.poll_cancelled", poll_cancelled, "-> string"},
+    {"test.spin", spin, "number"},
+    {"test.progress", progress, "number, string?, string?"},
+    {NULL, NULL, NULL}};
 
 static int l_noticed (lua_State *L) { return tt_readcounter(L, &noticed); }
 
@@ -359,12 +356,10 @@ static int l_wait_noticed (lua_State *L) {
   return tt_waitcounter(L, &noticed, "noticed cancellations");
 }
 
-const luaL_Reg tt_event_lua[] = {
-  {"open", gate_open},
-  {"close", gate_close},
-  {"entered", gate_entered},
-  {"wait_entered", gate_wait_entered},
-  {"noticed", l_noticed},
-  {"wait_noticed", l_wait_noticed},
-  {NULL, NULL}
-};
+const luaL_Reg tt_event_lua[] = {{"open", gate_open},
+                                 {"close", gate_close},
+                                 {"entered", gate_entered},
+                                 {"wait_entered", gate_wait_entered},
+                                 {"noticed", l_noticed},
+                                 {"wait_noticed", l_wait_noticed},
+                                 {NULL, NULL}};

@@ -164,7 +164,8 @@ static int userdata (tp_Context *ctx) {
 #if defined(__GNUC__)
 __attribute__((no_sanitize("undefined")))
 #endif
-static void write_nowhere (void) {
+static void
+write_nowhere (void) {
   static int *volatile nowhere = NULL;
   *(volatile int *)nowhere = 1;
 }
@@ -179,22 +180,21 @@ static int crash (tp_Context *ctx) {
 }
 
 const tp_Function tt_plain_functions[] = {
-  {"test.echo", echo, "any... -> any..."},
-  {"test.shared", shared, "any -> any, any"},
-  {"test.add", add, "integer, integer -> integer"},
-  {"test.count", count, "-> integer"},
-  {"test.argcount", argcount, "any... -> integer"},
-  {"test.types", types, "any... -> string..."},
-  {"test.read", read_all, "any -> boolean, integer, number, string?"},
-  {"test.self", self, "-> string, integer"},
-  {"test.big", big, "integer -> string"},
-  {"test.fail", fail, "string"},
-  {"test.code", code, "integer"},
-  {"test.fail_ok", fail_ok, "string -> string"},
-  {"test.userdata", userdata, "integer?, boolean? -> integer"},
-  {"test.crash", crash, "string"},
-  {NULL, NULL, NULL}
-};
+    {"test.echo", echo, "any... -> any..."},
+    {"test.shared", shared, "any -> any, any"},
+    {"test.add", add, "integer, integer -> integer"},
+    {"test.count", count, "-> integer"},
+    {"test.argcount", argcount, "any... -> integer"},
+    {"test.types", types, "any... -> string..."},
+    {"test.read", read_all, "any -> boolean, integer, number, string?"},
+    {"test.self", self, "-> string, integer"},
+    {"test.big", big, "integer -> string"},
+    {"test.fail", fail, "string"},
+    {"test.code", code, "integer"},
+    {"test.fail_ok", fail_ok, "string -> string"},
+    {"test.userdata", userdata, "integer?, boolean? -> integer"},
+    {"test.crash", crash, "string"},
+    {NULL, NULL, NULL}};
 
 /* ------------------------------------------------------------------ */
 /* Lua                                                                 */
@@ -221,11 +221,9 @@ static int l_now (lua_State *L) {
   return 1;
 }
 
-const luaL_Reg tt_plain_lua[] = {
-  {"runs", l_runs},
-  {"wait_runs", l_wait_runs},
-  {"destroyed", l_destroyed},
-  {"wait_destroyed", l_wait_destroyed},
-  {"now", l_now},
-  {NULL, NULL}
-};
+const luaL_Reg tt_plain_lua[] = {{"runs", l_runs},
+                                 {"wait_runs", l_wait_runs},
+                                 {"destroyed", l_destroyed},
+                                 {"wait_destroyed", l_wait_destroyed},
+                                 {"now", l_now},
+                                 {NULL, NULL}};

@@ -150,9 +150,9 @@ static int start_many (tp_Context *ctx) {
   int64_t n = tp_tointeger(ctx, 1);
   for (int64_t i = 0; i < n; i++) {
     tp_Context *none = tp_values(ctx->api);
-    int rc = none == NULL ? TP_NOMEM
-                          : tp_submit(ctx->api, tp_manager(ctx), name, none,
-                                      NULL, NULL);
+    int rc = none == NULL
+                 ? TP_NOMEM
+                 : tp_submit(ctx->api, tp_manager(ctx), name, none, NULL, NULL);
     if (rc != TP_OK)
       return tp_fail(ctx, "testmod: tp_submit answered %s", tt_codename(rc));
   }
@@ -195,15 +195,14 @@ static int fib (tp_Context *ctx) {
 }
 
 const tp_Function tt_future_functions[] = {
-  {"test.await", await, "string, any... -> any..."},
-  {"test.await_in", await_in, "manager, string, any... -> any..."},
-  {"test.await_future", await_future, "future -> any..."},
-  {"test.await_slot", await_slot, "integer -> string"},
-  {"test.start", start_only, "string, any... -> future"},
-  {"test.start_many", start_many, "integer, string -> integer"},
-  {"test.fib", fib, "integer -> integer"},
-  {NULL, NULL, NULL}
-};
+    {"test.await", await, "string, any... -> any..."},
+    {"test.await_in", await_in, "manager, string, any... -> any..."},
+    {"test.await_future", await_future, "future -> any..."},
+    {"test.await_slot", await_slot, "integer -> string"},
+    {"test.start", start_only, "string, any... -> future"},
+    {"test.start_many", start_many, "integer, string -> integer"},
+    {"test.fib", fib, "integer -> integer"},
+    {NULL, NULL, NULL}};
 
 /* ------------------------------------------------------------------ */
 /* From threads of the module                                          */
@@ -237,7 +236,7 @@ typedef struct Job {
 ** gets a copy on the heap: after LIMIT it is left alone with that. Takes
 ** order->args, raises when the thread cannot be had or does not end.
 */
-static void do_job (lua_State *L, Job *order, void (*run) (void *)) {
+static void do_job (lua_State *L, Job *order, void (*run)(void *)) {
   Job *job = malloc(sizeof *job);
   int rc = ENOMEM;
   if (job != NULL) {
@@ -298,8 +297,7 @@ static int l_submit (lua_State *L) {
 
 static void run_then (void *p) {
   Job *job = p;
-  job->answer =
-      tp_then(tt_api(), job->future, called_back, (void *)tt_api());
+  job->answer = tp_then(tt_api(), job->future, called_back, (void *)tt_api());
 }
 
 static int l_on_settled (lua_State *L) {
@@ -384,14 +382,12 @@ static int l_wait_callbacks (lua_State *L) {
   return tt_waitcounter(L, &callbacks, "callbacks");
 }
 
-const luaL_Reg tt_future_lua[] = {
-  {"submit", l_submit},
-  {"on_settled", l_on_settled},
-  {"callbacks", l_callbacks},
-  {"wait_callbacks", l_wait_callbacks},
-  {"wait", l_wait},
-  {"cancel", l_cancel},
-  {"outcome", l_outcome},
-  {"fill", l_fill},
-  {NULL, NULL}
-};
+const luaL_Reg tt_future_lua[] = {{"submit", l_submit},
+                                  {"on_settled", l_on_settled},
+                                  {"callbacks", l_callbacks},
+                                  {"wait_callbacks", l_wait_callbacks},
+                                  {"wait", l_wait},
+                                  {"cancel", l_cancel},
+                                  {"outcome", l_outcome},
+                                  {"fill", l_fill},
+                                  {NULL, NULL}};

@@ -178,8 +178,8 @@ static int l_promise_cancelled (lua_State *L) {
 }
 
 static int l_promise_progress (lua_State *L) {
-  tp_promise_progress(tt_api(), slot_check(L)->promise,
-                      luaL_checknumber(L, 2), luaL_optstring(L, 3, NULL));
+  tp_promise_progress(tt_api(), slot_check(L)->promise, luaL_checknumber(L, 2),
+                      luaL_optstring(L, 3, NULL));
   return 0;
 }
 
@@ -246,17 +246,15 @@ static int l_promise_race (lua_State *L) {
   return 1;
 }
 
-const luaL_Reg tt_promise_lua[] = {
-  {"promise", l_promise},
-  {"resolve", l_resolve},
-  {"reject", l_reject},
-  {"answer", l_answer},
-  {"drop", l_drop},
-  {"promise_cancelled", l_promise_cancelled},
-  {"promise_progress", l_promise_progress},
-  {"promise_race", l_promise_race},
-  {NULL, NULL}
-};
+const luaL_Reg tt_promise_lua[] = {{"promise", l_promise},
+                                   {"resolve", l_resolve},
+                                   {"reject", l_reject},
+                                   {"answer", l_answer},
+                                   {"drop", l_drop},
+                                   {"promise_cancelled", l_promise_cancelled},
+                                   {"promise_progress", l_promise_progress},
+                                   {"promise_race", l_promise_race},
+                                   {NULL, NULL}};
 
 void tt_promise_open (lua_State *L) {
   if (luaL_newmetatable(L, SLOT)) {

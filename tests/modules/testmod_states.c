@@ -120,8 +120,7 @@ static int l_join (lua_State *L) {
   luaL_argcheck(L, *handle != NULL, 1, "a state that was not joined expected");
   run = handle_join(handle);
   if (run == NULL)
-    return luaL_error(L, "testmod: a state still runs after %d s",
-                      (int)LIMIT);
+    return luaL_error(L, "testmod: a state still runs after %d s", (int)LIMIT);
   lua_pushboolean(L, run->ok);
   lua_pushstring(L, run->message);
   run_free(run);
@@ -219,10 +218,7 @@ static int new_state (lua_State *L) {
 }
 
 const luaL_Reg tt_state_lua[] = {
-  {"newstate", new_state},
-  {"join", l_join},
-  {NULL, NULL}
-};
+    {"newstate", new_state}, {"join", l_join}, {NULL, NULL}};
 
 void tt_state_open (lua_State *L) {
   if (luaL_newmetatable(L, HANDLE)) {

@@ -151,13 +151,12 @@ static int item (tp_Context *ctx) {
 }
 
 const tp_Function tt_table_functions[] = {
-  {"test.table", table, "-> table"},
-  {"test.nest", nest, "integer -> table"},
-  {"test.list", list, "integer -> table"},
-  {"test.pack", pack, "any... -> table"},
-  {"test.walk", walk, "table -> number, integer"},
-  {"test.sizes", sizes, "table -> integer, integer"},
-  {"test.field", field, "table, string -> any"},
-  {"test.item", item, "table, integer -> any"},
-  {NULL, NULL, NULL}
-};
+    {"test.table", table, "-> table"},
+    {"test.nest", nest, "integer -> table"},
+    {"test.list", list, "integer -> table"},
+    {"test.pack", pack, "any... -> table"},
+    {"test.walk", walk, "table -> number, integer"},
+    {"test.sizes", sizes, "table -> integer, integer"},
+    {"test.field", field, "table, string -> any"},
+    {"test.item", item, "table, integer -> any"},
+    {NULL, NULL, NULL}};

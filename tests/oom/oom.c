@@ -49,12 +49,8 @@ typedef struct Plan {
 } Plan;
 
 static const Plan plans[] = {
-  {"core", 0, 0, 0},
-  {"core-cold", 0, 0, 1},
-  {"core-closing", 0, 1, 0},
-  {"lua", 2, 0, 0},
-  {"lua-collects", 1, 0, 0},
-  {"lua-closing", 2, 1, 0},
+    {"core", 0, 0, 0}, {"core-cold", 0, 0, 1},    {"core-closing", 0, 1, 0},
+    {"lua", 2, 0, 0},  {"lua-collects", 1, 0, 0}, {"lua-closing", 2, 1, 0},
 };
 
 #define NPLANS (int)(sizeof plans / sizeof plans[0])
@@ -254,8 +250,8 @@ static void checked_run (Run *run, long base) {
   char detail[64];
   one_run(run);
   if (!back_to(base)) {
-    snprintf(detail, sizeof detail, "%ld blocks, %ld before",
-             tpi_memory_live(), base);
+    snprintf(detail, sizeof detail, "%ld blocks, %ld before", tpi_memory_live(),
+             base);
     blame(run, "a leak", detail);
   }
 }
@@ -333,8 +329,8 @@ static int run_cold (const Plan *plan, int jobs) {
     for (int i = 0; i < jobs; i++) {
       int status = status_of(pids[i]);
       if (status != 0 && status != 2) {
-        fprintf(stderr, "oom: OOM_PLAN=%s OOM_AT=%ld: status %d\n",
-                plan->name, at + i, status);
+        fprintf(stderr, "oom: OOM_PLAN=%s OOM_AT=%ld: status %d\n", plan->name,
+                at + i, status);
         bad = 1;
       }
       quiet = status == 2 ? quiet + 1 : 0;
@@ -386,8 +382,8 @@ int main (void) {
   if (getenv("OOM_PLAN") != NULL)
     return single(getenv("OOM_PLAN"), getenv("OOM_AT"));
   for (int i = 0; i < NPLANS; i++) {
-    int failed = plans[i].cold ? run_cold(&plans[i], jobs)
-                               : run_warm(&plans[i], jobs);
+    int failed =
+        plans[i].cold ? run_cold(&plans[i], jobs) : run_warm(&plans[i], jobs);
     if (failed)
       fprintf(stderr, "oom: plan %s failed\n", plans[i].name);
     bad |= failed;

@@ -17,9 +17,8 @@ static int hello_greet (tp_Context *ctx) {
 }
 
 static const tp_Function functions[] = {
-  {"hello.greet", hello_greet, "bytes -> string, string"},
-  {NULL, NULL, NULL}
-};
+    {"hello.greet", hello_greet, "bytes -> string, string"},
+    {NULL, NULL, NULL}};
 
 int luaopen_hello (lua_State *L);
 int luaopen_hello (lua_State *L) {

@@ -82,8 +82,8 @@ static int run (lua_State *L, int argc, char **argv) {
   int script = argc >= 3 && strcmp(argv[1], "-e") == 0 ? 3 : 1;
   set_arg(L, argc, argv, script < argc ? script : 0);
   for (; i + 1 < argc && strcmp(argv[i], "-e") == 0; i += 2) {
-    status = luaL_loadbuffer(L, argv[i + 1], strlen(argv[i + 1]),
-                             "=(command line)");
+    status =
+        luaL_loadbuffer(L, argv[i + 1], strlen(argv[i + 1]), "=(command line)");
     if (status == LUA_OK)
       status = call(L, argv, 0);
     if (status != LUA_OK)

@@ -238,9 +238,8 @@ static void promises (uint64_t *state) {
     tp_pushinteger(values, i);
     if (tp_then(api, item.future, called, &item) == TP_OK)
       item.expected = 1;
-    item.cancelled = below(state, 3) == 0
-                         ? tp_cancel(api, item.future, NULL)
-                         : 0;
+    item.cancelled =
+        below(state, 3) == 0 ? tp_cancel(api, item.future, NULL) : 0;
     if (below(state, 3) == 0) {
       tp_discard(api, values); /* dropped unsettled: broken */
     } else {
@@ -291,8 +290,7 @@ static void watch (void) {
     if (terminal && now() - shown >= 2) {
       shown = now();
       fprintf(stderr, "\rstress: %lld calls, %lld sessions, %.0f s left ",
-              (long long)atomic_load(&calls),
-              (long long)atomic_load(&sessions),
+              (long long)atomic_load(&calls), (long long)atomic_load(&sessions),
               deadline > shown ? deadline - shown : 0);
     }
   }
