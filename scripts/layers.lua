@@ -23,7 +23,7 @@ local folders = {
 
 local core = {
   -- module      uses
-  { "pools",     "pool functions" },
+  { "pools",     "promise functions" },
   { "promise",   "parked copy" },
   { "await",     "parked" },
   { "worker",    "pool" },

@@ -1106,6 +1106,139 @@ describe("in a task", function ()
   end)
 end)
 
+-- Each of these stood still, or worse, once.
+describe("a task that awaits", function ()
+  after_each(session.finish)
+
+  local function consume(v) return v end
+
+  -- Awaits the future in the box where nothing can yield.
+  local function stiffly(box)
+    local result
+    local _ = ("x"):gsub("x", function () result = box[1]:await() end)
+    return result
+  end
+
+  it("may call though what follows it has all the slots", function ()
+    local pool = session.pool { workers = 1, queue = 4 }
+    local go, promise = tidepool.promise()
+    local task = pool:call(function (box)
+      box[1]:await()
+      local current = require "tidepool".current()
+      for _ = 1, 3 do
+        current:call(function () end):await()
+      end
+      return "done"
+    end, { go })
+    session.eventually(function () return task:state() == "suspended" end)
+    local followers = {}
+    repeat
+      local follower = pool:try_call(consume, task)
+      followers[#followers + 1] = follower
+    until not follower
+    expect.are.equal(5, #followers)
+    promise:resolve()
+    expect.are.equal("done", task:await(limit))
+    for _, follower in ipairs(followers) do
+      expect.are.equal("done", follower:await(limit))
+    end
+  end)
+
+  it("may do so at the same time as others", function ()
+    local pool = session.pool { workers = 2, queue = 3 }
+    for _ = 1, session.check and 20 or 200 do
+      local tasks = {}
+      for i = 1, 4 do
+        tasks[i] = pool:call(function (n)
+          local current = require "tidepool".current()
+          local first = current:call(function (k) return k end, n)
+          return current:call(function (k) return k + 1 end, first):await()
+        end, i)
+      end
+      for i = 1, 4 do
+        expect.are.equal(i + 1, tasks[i]:await(limit))
+      end
+    end
+  end)
+
+  for _, way in ipairs { "yields", "cannot yield" } do
+    it("may stand at the door of a pool that waits for it, where it " .. way,
+      function ()
+        local here = session.pool { workers = 1 }
+        local there = session.pool { workers = 1, queue = 1 }
+        local go, promise = tidepool.promise()
+        local task = here:call(function (pool, box, stiff)
+          box[1]:await()
+          if stiff then
+            return (("x"):gsub("x", function ()
+              pool:call(function () end)
+              return "done"
+            end))
+          end
+          pool:call(function () end)
+          return "done"
+        end, there, { go }, way == "cannot yield")
+        local waiting = {
+          there:call(stiffly, { task }), there:call(stiffly, { task }),
+        }
+        session.eventually(function ()
+          return there:stats().suspended == 2
+        end, "both workers are blocked")
+        local queued = {}
+        repeat
+          queued[#queued + 1] = there:try_call(function () end)
+        until not there:try_call(function () end)
+        promise:resolve()
+        expect.are.equal("done", task:await(limit))
+        for _, future in ipairs(waiting) do
+          expect.are.equal("done", future:await(limit))
+        end
+      end)
+  end
+
+  it("is helped by whoever waits for it, by way of another pool", function ()
+    local here = session.pool { workers = 1 }
+    local there = session.pool { workers = 2 }
+    local go, promise = tidepool.promise()
+    local function back(pool, box)
+      box[1]:await()
+      return pool:call(function () return "leaf" end):await()
+    end
+    local futures = {}
+    for i = 1, 2 do
+      futures[i] = here:call(stiffly, { there:call(back, here, { go }) })
+    end
+    session.eventually(function () return here:stats().suspended == 2 end,
+      "all workers are blocked")
+    promise:resolve()
+    for i = 1, 2 do
+      expect.are.equal("leaf", futures[i]:await(limit))
+    end
+  end)
+
+  it("may do so while others on the way are cancelled", function ()
+    local pool = session.pool { workers = 2, queue = 10000 }
+    local length = session.check and 300 or 3000
+    for round = 1, session.check and 5 or 30 do
+      local input, promise = tidepool.promise()
+      local chain = { pool:call(consume, input) }
+      for i = 2, length do
+        chain[i] = pool:call(consume, chain[i - 1])
+      end
+      local looker = pool:call(function (box)
+        repeat until box[1]:wait(1e-9)
+      end, { chain[length] })
+      for _ = 1, round * 100 do
+        looker:is_ready()
+      end
+      chain[length // 2]:cancel()
+      looker:await(limit)
+      promise:resolve()
+    end
+    expect.is_true(pool:wait_all(limit))
+  end)
+end)
+
 describe("a ring of tasks", function ()
   after_each(session.finish)
 

@@ -415,6 +415,18 @@ describe("an upvalue", function ()
     end))
   end)
 
+  it("stays shared when it was the globals and has no name", function ()
+    local text = [[
+      local mode = _G
+      return function () mode = "changed" end,
+        function () return mode == "changed" end
+    ]]
+    for _, strip in ipairs { false, true } do
+      local set, get = load(string.dump(load(text), strip))()
+      assert.is_true(run(function (f, g) f() return g() end, set, get))
+    end
+  end)
+
   it("stays shared when it was the globals", function ()
     local environment = _G
     local set = function (value) environment = value end

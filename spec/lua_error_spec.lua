@@ -193,6 +193,31 @@ describe("the Error of a Lua task", function ()
     end
   end)
 
+  -- It answered an Error about rebuilding, and the program went on.
+  it("is none when rebuilding is interrupted", function ()
+    local function slow()
+      return setmetatable({}, { __tidepool = function ()
+        return function ()
+          local deadline = os.time() + 60
+          while os.time() < deadline do end -- luacheck: ignore
+          return "rebuilt"
+        end
+      end })
+    end
+    for _, f in ipairs { slow, function (make) error(make()) end } do
+      local future = session.pool():call(f, slow)
+      expect.is_true(future:wait(limit))
+      debug.sethook(function ()
+        debug.sethook()
+        error("interrupted", 0)
+      end, "", 100000)
+      local ok, err = pcall(future.pawait, future)
+      debug.sethook()
+      expect.is_false(ok)
+      expect.are.equal("interrupted", err)
+    end
+  end)
+
   it("has its text when its value cannot be rebuilt", function ()
     local err = failure(function ()
       error(setmetatable({}, {

@@ -494,6 +494,41 @@ describe("a suspended task that is cancelled", function ()
       expect.are.equal("pending", queued:state())
     end)
 
+    -- It was left in the queue, for the worker that was to tell of it was busy.
+    it("takes back what of a batch has come in meanwhile, by " .. how,
+      function ()
+        local here = session.pool { workers = 1 }
+        local there = session.pool { workers = 1, queue = 1 }
+        local gates = { session.gate(), session.gate(), session.gate() }
+        local first = there:call("test.gate", gates[1])
+        session.entered(gates[1], 1)
+        local second = there:call("test.gate", gates[2])
+        local view = how == "deadline" and here:with { timeout = 0.1 } or here
+        local future = view:call(function (pool)
+          return pool:call_many("test.count", { {}, {}, {} })
+        end, there)
+        session.eventually(function ()
+          return future:state() ~= "pending" and future:state() ~= "running"
+        end)
+        local busy = here:call("test.gate", gates[3])
+        session.entered(gates[3], 1)
+        testmod.runs(true)
+        testmod.open(gates[1])
+        first:await(limit)
+        session.entered(gates[2], 1)
+        if how == "cancel" then
+          future:cancel()
+        end
+        expect.is_true(future:wait(limit))
+        testmod.open(gates[3])
+        busy:await(limit)
+        idle(here)
+        testmod.open(gates[2])
+        second:await(limit)
+        expect.is_true(there:wait_all(limit))
+        expect.are.equal(0, testmod.runs())
+      end)
+
     for where, f in pairs {
       ["yields"] = function (there)
         there:call_many("test.add", { { 1, 1 }, { 2, 2 }, { 3, 3 } })

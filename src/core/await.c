@@ -9,6 +9,7 @@
 #include "core/word.h"
 
 enum { MOST_DEPTH = 64 }; /* twice what may help: these cannot go elsewhere */
+static const double LOOK = 0.05; /* seconds */
 
 /* Told by either of two futures. The two flags are the last that a teller
    touches, so that we know when this may leave the stack. */
@@ -77,6 +78,14 @@ static int help_leaf (tpi_Worker *worker, tpi_Future *future, int *helped) {
   return !stuck;
 }
 
+/* What is awaited may come to hang on something in the queue of this pool by
+   way of another one, of which nobody tells us. So it looks again now and
+   then, also when it is not woken. */
+static uint64_t next_look (uint64_t deadline) {
+  uint64_t soon = tpi_deadline(LOOK);
+  return soon < deadline ? soon : deadline;
+}
+
 /* Until one of the two has settled. The word is cleared before we look, so
    that whatever comes after the look is seen by the sleep. */
 static int sleep_on (tpi_Worker *worker, Either *e, tpi_Future *future,
@@ -99,7 +108,7 @@ static int sleep_on (tpi_Worker *worker, Either *e, tpi_Future *future,
     if (deadline != TPI_NEVER && tpi_until(deadline) == 0)
       return TP_TIMEOUT;
     if (tpi_cas(&e->word, &awake, TPI_ARMED))
-      tpi_word_wait(&e->word, TPI_ARMED, deadline);
+      tpi_word_wait(&e->word, TPI_ARMED, next_look(deadline));
   }
 }
 
@@ -179,9 +188,13 @@ static int is_over (void *task) {
   return tpi_future_settled(&((tpi_Task *)task)->future);
 }
 
-int tpi_worker_submit (tpi_Task *running, tpi_Task *task) {
+/* At the door of another pool it is blocked in its own as well. */
+int tpi_worker_submit (tpi_Worker *worker, tpi_Task *running, tpi_Task *task) {
+  int elsewhere = task->pool != worker->pool, rc;
   Visitor v;
-  int rc;
+  rc = tpi_pool_submit(task->pool, task, NULL);
+  if (rc != TP_FULL)
+    return rc;
   tpi_parker_init(&v.parker, NULL, is_over, running);
   v.own.tell = nudge;
   tpi_poke(&v.own_done, 0);
@@ -189,7 +202,11 @@ int tpi_worker_submit (tpi_Task *running, tpi_Task *task) {
     tpi_park_left(&v.parker);
     return TP_CANCELLED;
   }
-  rc = tpi_pool_submit(task->pool, task, &v.parker);
+  if (elsewhere)
+    tpi_worker_block(worker);
+  rc = tpi_pool_submit_for(running, task, &v.parker);
+  if (elsewhere)
+    tpi_worker_unblock(worker);
   leave(&running->future, &v.own, &v.own_done);
   return rc;
 }

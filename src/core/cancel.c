@@ -11,10 +11,12 @@ static int at_home (const tpi_Task *task, const tpi_Host *home) {
    those taken before, chained by item.prev. */
 static tpi_Task *steal_locked (tp_Manager *pool, tpi_Task *task,
                                tpi_Task *stolen) {
-  if (task->place == TPI_HELD)
+  if (task->place == TPI_HELD) {
     tpi_ring_remove(&task->item);
-  else
+    pool->holding--;
+  } else {
     tpi_queue_remove(&pool->queue, &task->item, (tp_Priority)task->priority);
+  }
   task->place = TPI_TAKEN;
   task->item.prev = stolen != NULL ? &stolen->item : NULL;
   pool->stolen++;

@@ -91,6 +91,7 @@ void tpi_pool_enqueue_locked (tp_Manager *pool, tpi_Task *task) {
   if (task->follow != NULL) {
     task->place = TPI_HELD;
     tpi_ring_add(&pool->held, &task->item);
+    pool->holding++;
     return;
   }
   task->place = TPI_QUEUED;
@@ -115,6 +116,19 @@ void tpi_pool_admit_locked (tp_Manager *pool, tpi_Admission **at,
   tpi_pool_enqueue_locked(pool, task);
   tpi_poke(&pool->signal, (unsigned)pool->submitted);
   tpi_pool_wake_locked(pool, effects);
+  tpi_pool_pass_held_locked(pool, effects);
+}
+
+void tpi_pool_pass_held_locked (tp_Manager *pool, tpi_Effects *effects) {
+  tpi_Admission **at = &pool->door;
+  if (tpi_peek(&pool->slots) > pool->holding)
+    return;
+  while (*at != NULL && (*at)->visitor == NULL)
+    at = &(*at)->next;
+  if (*at == NULL)
+    return;
+  tpi_poke(&pool->slots, tpi_peek(&pool->slots) + 1);
+  tpi_pool_admit_locked(pool, at, effects);
 }
 
 void tpi_pool_free_slot_locked (tp_Manager *pool, tpi_Effects *effects) {
@@ -152,6 +166,7 @@ static int dequeue_locked (tp_Manager *pool, tpi_Task *task) {
     return tpi_queue_remove(&pool->queue, &task->item,
                             (tp_Priority)task->priority);
   tpi_ring_remove(&task->item);
+  pool->holding--;
   return 1;
 }
 
@@ -216,6 +231,7 @@ void tpi_pool_filled (tpi_Task *task) {
   wanted = task->place == TPI_FILLING;
   if (wanted) {
     tpi_ring_remove(&task->item);
+    pool->holding--;
     task->place = TPI_QUEUED;
     tpi_queue_insert(&pool->queue, &task->item, place_for_locked(pool, task),
                      (tp_Priority)task->priority);

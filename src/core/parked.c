@@ -87,16 +87,20 @@ static tpi_Future *next_locked (tpi_Future *f) {
 typedef tpi_Future *Next (tpi_Future *);
 
 /* Up to that future, or as far as it goes. One that runs on top of a task, and
-   is about to park, may wait for that: a ring, for a moment. */
+   is about to park, may wait for that: a ring, for a moment. A mark, moved on
+   after 1, 2, 4... steps, is met again then. Nobody is asked twice: inputs
+   settle meanwhile, and what was on the way is not any more. */
 static tpi_Future *walk_locked (tpi_Future *from, const tpi_Future *to,
                                 Next *next) {
-  tpi_Future *behind = from, *ahead;
-  for (unsigned n = 1; from != to && (ahead = next(from)) != NULL; n++) {
+  tpi_Future *mark = from, *ahead;
+  size_t steps = 0, most = 1;
+  while (from != to && (ahead = next(from)) != NULL && ahead != mark) {
     from = ahead;
-    if (n % 2 == 0)
-      behind = next(behind);
-    if (from == behind)
-      break;
+    if (++steps == most) {
+      mark = from;
+      most *= 2;
+      steps = 0;
+    }
   }
   return from;
 }
@@ -141,7 +145,7 @@ static void describe_locked (tpi_Future *first, tpi_Future *awaited, char *ring,
                              size_t size) {
   char *at = ring, *end = ring + size;
   add_name(first, &at, end);
-  for (tpi_Future *f = awaited; f != first; f = wish_locked(f)) {
+  for (tpi_Future *f = awaited; f != NULL && f != first; f = wish_locked(f)) {
     add(&at, end, " > ");
     add_name(f, &at, end);
   }
@@ -189,4 +193,9 @@ tpi_Future *tpi_future_leaf (tpi_Future *future) {
   tpi_future_retain(future);
   tpi_unlock(&lock);
   return future;
+}
+
+void tpi_parked_forget (void) {
+  tpi_put(&lock.word, 0);
+  covers = NULL;
 }

@@ -53,6 +53,8 @@ typedef struct tpi_Cover {
 void tpi_task_cover (tpi_Cover *cover, tpi_Task *task, tpi_Future *by);
 void tpi_task_uncover (tpi_Cover *cover);
 
+/* In the child after a fork: nobody waits for anybody. */
+void tpi_parked_forget (void);
 /* Does the future stand in the way of this one, as far as tasks have noted
    what they await? */
 int tpi_future_hangs_on (tpi_Future *future, const tpi_Future *other);

@@ -121,6 +121,7 @@ struct tpi_Worker {
   tpi_Parked *parks;            /* what a run left that answered TPI_PARKED */
   unsigned parked;              /* tasks that will be back here; lock */
   int resumes;                  /* what it took last is one of those: claimed */
+  int left;                     /* it takes no more, but cleans up */
   tpi_Parked *told, **told_end; /* those to go on with; lock */
   atomic_uint *sleeps;          /* the word it is blocked on in a task; lock */
   atomic_uint hailed;           /* how many were told */
@@ -152,6 +153,7 @@ struct tp_Manager {
   unsigned leaving;        /* workers that take no more, but clean up */
   tpi_Item parked;         /* a ring: tasks that have given their worker away */
   tpi_Item held;           /* another: tasks that follow futures */
+  unsigned holding;        /* how many of those there are */
   int dead;                /* being freed */
   unsigned handles;
   _Atomic(tpi_Barrier *) barriers; /* changed under the lock */
@@ -214,6 +216,8 @@ void tpi_pool_stats (tp_Manager *pool, tpi_Stats *stats);
 ** TP_CANCELLED when the parker was stopped. `p` is used up.
 */
 int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p);
+/* The same on behalf of a running task. */
+int tpi_pool_submit_for (tpi_Task *visitor, tpi_Task *task, tpi_Parker *p);
 /*
 ** For who cannot block: TP_FULL when the task stands at the door now. Then
 ** the waiter is told once it came in or never will, unless it leaves before:
@@ -284,6 +288,9 @@ void tpi_pool_wake_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_wake_all_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_look_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_refuse_locked (tp_Manager *pool, tpi_Effects *effects);
+/* If what follows others has all the slots, nobody runs who could free one:
+   the first task at the door comes in though there is none. */
+void tpi_pool_pass_held_locked (tp_Manager *pool, tpi_Effects *effects);
 /*
 ** If all workers are blocked: those of them that stand at the door come in
 ** though there is no slot, and so do tasks that a blocked worker waits for;
@@ -312,7 +319,7 @@ int tpi_worker_await (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
                       uint64_t deadline, char *ring, size_t size);
 /* The same, in a running task: submits another one, waiting for a slot. As
    tpi_pool_submit; TP_CANCELLED when `running` settles meanwhile. Blocks. */
-int tpi_worker_submit (tpi_Task *running, tpi_Task *task);
+int tpi_worker_submit (tpi_Worker *worker, tpi_Task *running, tpi_Task *task);
 /* The worker: claims and runs a pending task on top of the running one.
    False when it was claimed, or the worker is in too deep. */
 int tpi_worker_help (tpi_Worker *worker, tpi_Task *task);

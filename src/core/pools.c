@@ -7,7 +7,9 @@
 #include "core/blob.h"
 #include "core/clock.h"
 #include "core/functions.h"
+#include "core/parked.h"
 #include "core/pin.h"
+#include "core/promise.h"
 #include "core/thread.h"
 #include "core/word.h"
 
@@ -191,6 +193,8 @@ static void in_child (void) {
   pools = NULL;       /* the parent's, with threads that are not here */
   tpi_timers_forget();
   tpi_threads_forget();
+  tpi_parked_forget();
+  tpi_promises_forget();
   after_fork();
 }
 

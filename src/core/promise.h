@@ -42,5 +42,8 @@ int tpi_promise_fail (tp_Promise *promise, tpi_Kind kind, const char *message);
    one. */
 int tpi_promise_follow (tp_Promise *promise, tpi_Future *future);
 
+/* In the child after a fork: nobody is about to follow. */
+void tpi_promises_forget (void);
+
 #pragma GCC visibility pop
 #endif

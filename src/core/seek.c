@@ -241,6 +241,7 @@ static void leave_locked (tpi_Worker *worker) {
   tpi_histogram_merge(&pool->takes, &worker->takes);
   pool->completed += tpi_peek(&worker->completed);
   pool->failed += tpi_peek(&worker->failed);
+  worker->left = 1;
   pool->alive--;
   pool->leaving++;
 }

@@ -43,7 +43,8 @@ static tpi_Worker *this_worker_locked (const tp_Manager *pool) {
 }
 
 static void line_up_locked (tp_Manager *pool, tpi_Task *task,
-                            tpi_Admission *admission, tpi_Waiter *waiter) {
+                            tpi_Admission *admission, tpi_Waiter *waiter,
+                            tpi_Effects *effects) {
   admission->next = NULL;
   admission->task = task;
   admission->waiter = waiter;
@@ -51,6 +52,8 @@ static void line_up_locked (tp_Manager *pool, tpi_Task *task,
   task->place = TPI_AT_DOOR;
   *pool->door_end = admission;
   pool->door_end = &admission->next;
+  tpi_pool_pass_held_locked(pool, effects);
+  tpi_pool_unstick_locked(pool, effects);
 }
 
 int tpi_pool_leave_line (tp_Manager *pool, tpi_Admission *admission, int late) {
@@ -80,14 +83,16 @@ int tpi_pool_leave_line (tp_Manager *pool, tpi_Admission *admission, int late) {
 }
 
 /* The lock is held, and is released. */
-static int wait_at_door (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
+static int wait_at_door (tp_Manager *pool, tpi_Task *visitor, tpi_Task *task,
+                         tpi_Parker *p) {
   tpi_Effects effects = {NULL, NULL, NULL};
   tpi_Admission admission;
   tpi_Worker *worker = this_worker_locked(pool);
   int answer;
-  admission.visitor = worker != NULL ? worker->runs->task : NULL;
+  admission.visitor =
+      visitor == NULL && worker != NULL ? worker->runs->task : visitor;
   admission.blocks = worker != NULL;
-  line_up_locked(pool, task, &admission, &p->waiter);
+  line_up_locked(pool, task, &admission, &p->waiter, &effects);
   tpi_pool_unlock(pool, &effects);
   if (worker != NULL)
     tpi_worker_block(worker);
@@ -119,12 +124,13 @@ void tpi_pool_admitted (tpi_Task *task) {
 }
 
 /* The lock is held, and is released. */
-static int enter_or_wait (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
+static int enter_or_wait (tp_Manager *pool, tpi_Task *visitor, tpi_Task *task,
+                          tpi_Parker *p) {
   tpi_Effects effects = {NULL, NULL, NULL};
   int rc = try_enter_locked(pool, task, &effects);
   unsigned signal = (unsigned)pool->submitted;
   if (rc == TP_FULL && p != NULL)
-    return wait_at_door(pool, task, p);
+    return wait_at_door(pool, visitor, task, p);
   tpi_pool_unlock(pool, &effects);
   if (rc == TP_OK)
     tpi_poke(&pool->signal, signal); /* now who comes finds the lock free */
@@ -133,7 +139,8 @@ static int enter_or_wait (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
   return rc;
 }
 
-int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
+static int submit (tp_Manager *pool, tpi_Task *visitor, tpi_Task *task,
+                   tpi_Parker *p) {
   int rc;
   if (tpi_pool_broken(pool)) {
     if (p != NULL)
@@ -145,10 +152,18 @@ int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
   if (p != NULL && tpi_peek(&pool->slots) >= pool->capacity)
     spin_at_door(pool, p);
   tpi_lock(&pool->lock);
-  rc = enter_or_wait(pool, task, p);
+  rc = enter_or_wait(pool, visitor, task, p);
   if (rc == TP_OK)
     tpi_pool_admitted(task);
   return rc;
+}
+
+int tpi_pool_submit (tp_Manager *pool, tpi_Task *task, tpi_Parker *p) {
+  return submit(pool, NULL, task, p);
+}
+
+int tpi_pool_submit_for (tpi_Task *visitor, tpi_Task *task, tpi_Parker *p) {
+  return submit(task->pool, visitor, task, p);
 }
 
 int tpi_pool_line_up (tp_Manager *pool, tpi_Task *task,
@@ -162,7 +177,7 @@ int tpi_pool_line_up (tp_Manager *pool, tpi_Task *task,
   if (rc == TP_OK)
     tpi_poke(&pool->signal, (unsigned)pool->submitted);
   else if (rc == TP_FULL)
-    line_up_locked(pool, task, admission, waiter);
+    line_up_locked(pool, task, admission, waiter, &effects);
   tpi_pool_unlock(pool, &effects);
   if (rc == TP_OK)
     tpi_pool_admitted(task);

@@ -188,6 +188,8 @@ int tpi_worker_block (tpi_Worker *worker) {
   tp_Manager *pool = worker->pool;
   tpi_Effects effects = {NULL, NULL, NULL};
   int spare, moves;
+  if (worker->left)
+    return 1; /* nobody counts on it any more */
   tpi_lock(&pool->lock);
   pool->blocked += worker->blocks++ == 0;
   tpi_pool_lend_slot_locked(worker, &effects);
@@ -219,6 +221,8 @@ int tpi_worker_stuck (tpi_Worker *worker) {
 void tpi_worker_unblock (tpi_Worker *worker) {
   tp_Manager *pool = worker->pool;
   tpi_Effects effects = {NULL, NULL, NULL};
+  if (worker->left)
+    return;
   tpi_lock(&pool->lock);
   pool->blocked -= --worker->blocks == 0;
   if (pool->alive - pool->blocked > pool->workers)

@@ -155,13 +155,19 @@ int tpi_send_plain (lua_State *L, tpi_List *list, tp_Value *value, int index);
 tpi_List *tpi_push_list (lua_State *L);
 /* Pushes all values of a list; answers how many. */
 int tpi_receive (lua_State *L, const tpi_List *list);
+/* Calls `receive` with the list as light userdata, for one result. False, with
+   what was raised instead, if something could not be rebuilt; interrupts, and
+   lack of memory, are raised. */
+int tpi_receive_safely (lua_State *L, lua_CFunction receive,
+                        const tpi_List *list);
 /* Does anything in it have an identity? */
 int tpi_has_table (const tpi_List *list);
 
 /* --- closure.c --- */
 
-/* Has the Lua function at `index` no upvalues but the globals? */
-int tpi_is_plain (lua_State *L, int index);
+/* Has the Lua function at `index` no upvalues but the globals? `alone`: no
+   other function crosses with it. */
+int tpi_is_plain (lua_State *L, int index, int alone);
 
 /* --- replace.c --- */
 

@@ -79,9 +79,12 @@ static int is_globals (lua_State *L) {
 }
 
 /* Is the value on top that of an environment that is the globals? An upvalue
-   of another name may well be assigned to, and is a cell as any other. */
-static int is_environment (lua_State *L, const char *name) {
-  return (strcmp(name, "_ENV") == 0 || strcmp(name, "(no name)") == 0) &&
+   of another name may well be assigned to, and is a cell as any other; so is
+   one without a name, for other functions may have it as well, unless this one
+   is `alone`. */
+static int is_environment (lua_State *L, const char *name, int alone) {
+  return (strcmp(name, "_ENV") == 0 ||
+          (alone && strcmp(name, "(no name)") == 0)) &&
          is_globals(L);
 }
 
@@ -94,10 +97,10 @@ static int upvalues (lua_State *L, int index) {
   return n;
 }
 
-int tpi_is_plain (lua_State *L, int index) {
+int tpi_is_plain (lua_State *L, int index, int alone) {
   const char *name;
   for (int i = 1; (name = lua_getupvalue(L, index, i)) != NULL; i++) {
-    int environment = is_environment(L, name);
+    int environment = is_environment(L, name, alone);
     lua_pop(L, 1);
     if (!environment)
       return 0;
@@ -113,7 +116,7 @@ static tp_Value send_cell (tpi_Sender *s, int index, int i, int assigns,
   tp_Value value = tpi_nil(), globals = tpi_nil();
   const void *address = lua_upvalueid(L, index, i);
   globals.tag = TP_TOTHER;
-  if (!assigns && is_environment(L, here.upvalue)) {
+  if (!assigns && is_environment(L, here.upvalue, 0)) {
     value = globals;
   } else if (!tpi_send_again(s, &value, TP_TOTHER | TPI_SHAPED, address)) {
     tpi_Table *cell =
@@ -141,7 +144,7 @@ tp_Value tpi_send_function (tpi_Sender *s, int index, const tpi_Path *path,
     return value;
   tpi_send_deeper(s, path, depth);
   text = code_of(s, index);
-  if (!text->assigns && tpi_is_plain(L, index)) {
+  if (!text->assigns && tpi_is_plain(L, index, 0)) {
     tpi_send_need(s, tpi_code_put(s->list, &value, TP_TFUNCTION, text));
     return value;
   }

@@ -52,9 +52,13 @@ static int failed (lua_State *L, lua_State *co, int how) {
     lua_insert(L, -2);
     return 2;
   }
-  if (status != LUA_OK && status != LUA_YIELD)
-    status = tpi_fiber_close(tpi_place_at(L), co, L);
-  lua_xmove(co, L, 1);
+  if (status != LUA_OK && status != LUA_YIELD) {
+    int closing =
+        tpi_fiber_close_failed(tpi_place_at(L), co, L, tpi_fiber_close);
+    status = closing != LUA_OK ? closing : status;
+  } else {
+    lua_xmove(co, L, 1);
+  }
   if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
     luaL_where(L, 1);
     lua_insert(L, -2);

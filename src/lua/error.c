@@ -32,21 +32,16 @@ static int receive_whole (lua_State *L) {
 static int push_whole (lua_State *L, tpi_Future *future) {
   const tpi_List *results = &future->results;
   tpi_List just;
-  int status;
   if (tpi_future_state(future) != TPI_FAILED || future->reason != NULL ||
       results->count != 2)
     return 0;
   tpi_list_init(&just, NULL, 0);
   just.items = results->items + 1;
   just.count = 1;
-  lua_pushcfunction(L, receive_whole);
-  lua_pushlightuserdata(L, &just);
-  status = lua_pcall(L, 1, 1, 0);
-  if (status == LUA_ERRMEM)
-    lua_error(L);
-  if (status != LUA_OK) /* an object in it could not be rebuilt */
-    lua_pop(L, 1);
-  return status == LUA_OK;
+  if (tpi_receive_safely(L, receive_whole, &just))
+    return 1;
+  lua_pop(L, 1); /* an object in it could not be rebuilt */
+  return 0;
 }
 
 static void push_outcome (lua_State *L, tpi_Future *future) {

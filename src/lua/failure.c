@@ -97,10 +97,9 @@ static int note (lua_State *L) {
   int status = (int)lua_tointeger(L, 1), after;
   luaL_checkstack(L, 20, NULL);
   luaL_traceback(L, fiber->base, NULL, 0); /* 2 */
-  after = tpi_fiber_give_up(place, fiber->base, L);
+  after = tpi_fiber_close_failed(place, fiber->base, L, tpi_fiber_give_up);
   if (after != LUA_OK)
-    status = after;
-  lua_xmove(fiber->base, L, 1); /* 3: the error, or one of closing */
+    status = after; /* 3: the error, or one of closing */
   if (!is_error(L, place->S))
     make_error(L, fiber, status);
   add_noted(L, fiber);
@@ -126,7 +125,12 @@ tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber, int status) {
     tpi_list_fini(results_of(fiber));
   }
   tpi_fiber_give_up(place, fiber->base, L);
-  return tpi_failure_full(place, fiber->task);
+  if (rc == LUA_ERRMEM)
+    return tpi_failure_full(place, fiber->task);
+  tpi_future_end(tpi_fiber_future(fiber), TPI_FAILED, TPI_ERROR,
+                 (char *)(uintptr_t) "an error whose __tostring raises", 1,
+                 NULL);
+  return TPI_RAISED;
 }
 
 tpi_Outcome tpi_failure_full (const tpi_Place *place, tpi_LuaTask *task) {

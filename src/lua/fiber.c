@@ -172,7 +172,7 @@ int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
     return tpi_pool_submit(task->pool, task, &p);
   }
   if (!tpi_fiber_yields(L, place))
-    return tpi_worker_submit(&fiber->task->task, task);
+    return tpi_worker_submit(place->worker, &fiber->task->task, task);
   if (tpi_future_settled(tpi_fiber_future(fiber)))
     return TP_CANCELLED;
   set_alarm(L, fiber,
@@ -218,7 +218,8 @@ int tpi_fiber_back (lua_State *L, tpi_Place *place) {
   return place->fiber->outcome;
 }
 
-int tpi_fiber_submitted (const tpi_Place *place) {
+int tpi_fiber_submitted (const tpi_Place *place, int *entered) {
+  *entered = place->fiber->outcome == TP_OK;
   return tpi_future_settled(tpi_fiber_future(place->fiber))
              ? TP_CANCELLED
              : place->fiber->outcome;

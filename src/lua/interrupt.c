@@ -89,6 +89,25 @@ static int close_thread (lua_State *co, lua_State *from) {
 #endif
 }
 
+/* Before 5.4.3 closing forgets the error that a coroutine ended with. */
+int tpi_fiber_close_failed (tpi_Place *place, lua_State *co, lua_State *L,
+                            int (*close)(tpi_Place *, lua_State *,
+                                         lua_State *)) {
+  int status;
+#if LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403
+  lua_xmove(co, L, 1);
+  status = close(place, co, L);
+  if (status != LUA_OK) {
+    lua_xmove(co, L, 1);
+    lua_remove(L, -2);
+  }
+#else
+  status = close(place, co, L);
+  lua_xmove(co, L, 1);
+#endif
+  return status;
+}
+
 int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from) {
   tpi_Fiber *fiber = place->fiber;
   lua_State *before = tpi_peek(&place->pulse->current);

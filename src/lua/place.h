@@ -141,8 +141,9 @@ int tpi_fiber_await (lua_State *L, tpi_Place *place, tpi_Future *future,
 int tpi_fiber_back (lua_State *L, tpi_Place *place);
 /* Submits. If it can it yields, and does not return: then `k` is called, and
    has to call tpi_fiber_submitted. TP_CANCELLED when the running task is
-   over: tpi_fiber_check raises that. */
-int tpi_fiber_submitted (const tpi_Place *place);
+   over: tpi_fiber_check raises that; what was submitted may have entered all
+   the same. */
+int tpi_fiber_submitted (const tpi_Place *place, int *entered);
 int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
                       lua_KContext context, lua_KFunction k);
 void tpi_fibers_free (tpi_Place *place);
@@ -158,6 +159,11 @@ int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from);
 /* The same for one of a task that goes on though it is over: each of its
    handlers has some time. */
 int tpi_fiber_give_up (tpi_Place *place, lua_State *co, lua_State *from);
+/* One that has failed, by either of the above: its error, or that of closing
+   it, is pushed on L; the status. */
+int tpi_fiber_close_failed (tpi_Place *place, lua_State *co, lua_State *L,
+                            int (*close)(tpi_Place *, lua_State *,
+                                         lua_State *));
 void tpi_fiber_hook (lua_State *L, lua_Debug *ar);
 
 /* --- replace.c --- */

@@ -81,11 +81,16 @@ static int nobody_there (const struct sigaction *now) {
          (now->sa_handler == SIG_DFL || now->sa_handler == SIG_IGN);
 }
 
+/* In the child after a fork: whoever held it is not here. */
+static void forget (void) { tpi_put(&lock.word, 0); }
+
 /* Puts ours in front of what is there, once; later only if nothing is. */
 static void install (void) {
   static int installed; /* guarded by lock */
   struct sigaction now, ours = {0};
   tpi_lock(&lock);
+  if (!installed)
+    pthread_atfork(NULL, NULL, forget);
   set_action(SIGURG, NULL, &now);
   if (!installed || nobody_there(&now)) {
     installed = 1;

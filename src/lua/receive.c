@@ -1,6 +1,8 @@
 /*
 ** From values that no Lua state owns to Lua values.
 */
+#include <string.h>
+
 #include "lua/send.h"
 
 static void push_key (tpi_Receiver *r, const tp_Value *key) {
@@ -117,4 +119,29 @@ int tpi_receive (lua_State *L, const tpi_List *list) {
       tpi_push_value(&r, &list->items[i]);
   }
   return (int)list->count;
+}
+
+/* The message handler: was it raised by a hook, which is how programs and
+   tasks are interrupted, and not by what was called? */
+static int note_hook (lua_State *L) {
+  int *hooked = lua_touserdata(L, lua_upvalueindex(1));
+  lua_Debug ar;
+  for (int i = 0; !*hooked && lua_getstack(L, i, &ar); i++)
+    *hooked = lua_getinfo(L, "n", &ar) && strcmp(ar.namewhat, "hook") == 0;
+  return 1;
+}
+
+int tpi_receive_safely (lua_State *L, lua_CFunction receive,
+                        const tpi_List *list) {
+  int hooked = 0, status;
+  luaL_checkstack(L, 4, NULL);
+  lua_pushlightuserdata(L, &hooked);
+  lua_pushcclosure(L, note_hook, 1);
+  lua_pushcfunction(L, receive);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)list);
+  status = lua_pcall(L, 1, 1, -3);
+  lua_remove(L, -2);
+  if (status == LUA_ERRMEM || hooked)
+    lua_error(L);
+  return status == LUA_OK;
 }

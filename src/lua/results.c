@@ -52,13 +52,7 @@ static void make_error (lua_State *L, const tpi_Future *future) {
 /* -> list, or Error; kept for the Future at index 1. Rebuilding objects calls
    functions of theirs. */
 static void keep (lua_State *L, tpi_Future *future) {
-  int status;
-  lua_pushcfunction(L, receive_all);
-  lua_pushlightuserdata(L, &future->results);
-  status = lua_pcall(L, 1, 1, 0);
-  if (status == LUA_ERRMEM)
-    lua_error(L);
-  if (status != LUA_OK)
+  if (!tpi_receive_safely(L, receive_all, &future->results))
     make_error(L, future);
   lua_pushvalue(L, 1);
   lua_pushvalue(L, -2);

@@ -53,7 +53,7 @@ static Target target_at (lua_State *L, int index) {
     t.function = tpi_function_at(L, index);
   } else if (!lua_iscfunction(L, index)) {
     t.code = tpi_code_of(L, index);
-    t.plain = !t.code->assigns && tpi_is_plain(L, index);
+    t.plain = !t.code->assigns && tpi_is_plain(L, index, 1);
   }
   return t;
 }
@@ -215,7 +215,7 @@ static tpi_Task *prepare (lua_State *L, tpi_State *S, tpi_Manager *manager) {
 /* ... Future: a task of a worker was waiting at the door */
 static int called (lua_State *L, int status, lua_KContext context) {
   tpi_State *S = tpi_state(L);
-  int rc = tpi_fiber_submitted(S->place);
+  int entered, rc = tpi_fiber_submitted(S->place, &entered);
   (void)status, (void)context;
   return rc == TP_OK ? 1
                      : raise(L, S, rc, tpi_task_of(tpi_to_future(L, S, -1)));
@@ -300,9 +300,10 @@ static int submit_rest (lua_State *L, int status, lua_KContext waited) {
   tpi_State *S = tpi_state(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
   Batch *batch = lua_touserdata(L, 4);
-  int rc = waited ? tpi_fiber_submitted(S->place) : TP_OK;
+  int entered = 0;
+  int rc = waited ? tpi_fiber_submitted(S->place, &entered) : TP_OK;
   (void)status;
-  batch->done += waited && rc == TP_OK;
+  batch->done += entered != 0;
   while (batch->done < batch->count && rc == TP_OK) {
     size_t count = batch->count - batch->done;
     rc = tpi_pool_submit_many(manager->pool, batch->tasks + batch->done, &count,
@@ -315,7 +316,7 @@ static int submit_rest (lua_State *L, int status, lua_KContext waited) {
   }
   if (rc == TP_OK)
     return 1;
-  return raise(L, S, break_off(batch, rc), batch->tasks[batch->done]);
+  return raise(L, S, break_off(batch, rc), batch->tasks[0]);
 }
 
 /* manager name list; 4: the batch, 5: futures; nothing is queued before all

@@ -48,7 +48,7 @@ static int write_at_once (lua_State *L, int before) {
   luaL_Stream *file = lua_touserdata(L, 1);
   int n = lua_gettop(L);
   const char *text;
-  size_t length;
+  size_t length, written;
   luaL_Buffer b;
   luaL_checkstack(L, 4, NULL);
   luaL_buffinit(L, &b);
@@ -62,8 +62,15 @@ static int write_at_once (lua_State *L, int before) {
   }
   luaL_pushresult(&b);
   text = lua_tolstring(L, -1, &length);
-  if (fwrite(text, 1, length, file->f) != length)
-    return luaL_fileresult(L, 0, NULL);
+  written = fwrite(text, 1, length, file->f);
+  if (written != length) {
+    n = luaL_fileresult(L, 0, NULL);
+#if LUA_VERSION_NUM >= 505
+    lua_pushinteger(L, (lua_Integer)written);
+    n++;
+#endif
+    return n;
+  }
   lua_pushvalue(L, 1);
   return 1;
 }
