@@ -180,6 +180,8 @@ void tpi_replace_leaving (lua_State *L);
 
 /* Pushes the table of the module, made on first call. */
 void tpi_push_module (lua_State *L);
+/* In a worker: the rest of it comes when it is looked for. */
+void tpi_open_module (lua_State *L);
 
 /* --- wait.c --- */
 

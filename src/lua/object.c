@@ -106,19 +106,28 @@ int tpi_send_own (tpi_Sender *s, tp_Value *value, int index) {
   return found;
 }
 
-/* A worker that gets the module without having required it has only what is
-   written in C; what the file of that name adds is added now. */
-static void complete_module (lua_State *L) {
-  int loaded;
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  loaded = lua_getfield(L, -1, "tidepool") != LUA_TNIL;
-  lua_pop(L, 2);
-  if (loaded)
-    return;
+/* module key -> value. A worker that gets the module without having required
+   it has only what is written in C; when it looks for more, what the file of
+   that name adds is added. */
+static int complete_module (lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushnil(L);
+  lua_setmetatable(L, 1);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "tidepool");
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-    lua_pop(L, 1);
+  lua_call(L, 1, 0);
+  lua_pushvalue(L, 2);
+  lua_gettable(L, 1);
+  return 1;
+}
+
+void tpi_open_module (lua_State *L) {
+  tpi_push_module(L);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, complete_module);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+  lua_pop(L, 1);
 }
 
 static void push_own (tpi_Receiver *r, const tpi_Table *own) {
@@ -128,8 +137,6 @@ static void push_own (tpi_Receiver *r, const tpi_Table *own) {
     lua_getglobal(r->L, name + 1);
     return;
   }
-  if (*name == '\0')
-    complete_module(r->L);
   push_owner(r->L, name);
   if (*name != '\0') {
     lua_getfield(r->L, -1, colon != NULL ? colon + 1 : name);

@@ -75,6 +75,7 @@ static int set_up (lua_State *L) {
   luaL_requiref(L, "tidepool.core", luaopen_tidepool_core, 0);
   place->S = tpi_state_find(L);
   lua_settop(L, 0);
+  tpi_open_module(L);
   tpi_open_coroutines(L);
   tpi_open_worklib(L);
   tpi_open_spawn(L);
