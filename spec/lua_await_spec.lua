@@ -1144,6 +1144,25 @@ describe("a task that awaits", function ()
     end
   end)
 
+  it("stands at the door if what has the slots waits for others", function ()
+    local pool = session.pool { workers = 1, queue = 4 }
+    local input, promise = tidepool.promise()
+    local task = pool:call(function (box, f)
+      local current, futures = require "tidepool".current(), {}
+      for i = 1, 20 do
+        futures[i] = current:call(f, box[1])
+      end
+      for i = 1, 20 do
+        futures[i]:await()
+      end
+      return "done"
+    end, { input }, consume)
+    session.eventually(function () return task:state() == "suspended" end)
+    expect.are.equal(5, pool:stats().queued.total)
+    promise:resolve()
+    expect.are.equal("done", task:await(limit))
+  end)
+
   it("may do so at the same time as others", function ()
     local pool = session.pool { workers = 2, queue = 3 }
     for _ = 1, session.check and 20 or 200 do

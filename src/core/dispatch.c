@@ -116,26 +116,15 @@ void tpi_pool_admit_locked (tp_Manager *pool, tpi_Admission **at,
   tpi_pool_enqueue_locked(pool, task);
   tpi_poke(&pool->signal, (unsigned)pool->submitted);
   tpi_pool_wake_locked(pool, effects);
-  tpi_pool_pass_held_locked(pool, effects);
-}
-
-void tpi_pool_pass_held_locked (tp_Manager *pool, tpi_Effects *effects) {
-  tpi_Admission **at = &pool->door;
-  if (tpi_peek(&pool->slots) > pool->holding)
-    return;
-  while (*at != NULL && (*at)->visitor == NULL)
-    at = &(*at)->next;
-  if (*at == NULL)
-    return;
-  tpi_poke(&pool->slots, tpi_peek(&pool->slots) + 1);
-  tpi_pool_admit_locked(pool, at, effects);
 }
 
 void tpi_pool_free_slot_locked (tp_Manager *pool, tpi_Effects *effects) {
-  if (pool->door == NULL || tpi_peek(&pool->slots) > pool->capacity)
+  if (pool->door == NULL || tpi_peek(&pool->slots) > pool->capacity) {
     tpi_poke(&pool->slots, tpi_peek(&pool->slots) - 1);
-  else
+  } else {
     tpi_pool_admit_locked(pool, &pool->door, effects);
+    tpi_pool_unstick_locked(pool, effects);
+  }
 }
 
 void tpi_pool_lend_slot_locked (tpi_Worker *worker, tpi_Effects *effects) {

@@ -288,13 +288,13 @@ void tpi_pool_wake_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_wake_all_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_look_locked (tp_Manager *pool, tpi_Effects *effects);
 void tpi_pool_refuse_locked (tp_Manager *pool, tpi_Effects *effects);
-/* If what follows others has all the slots, nobody runs who could free one:
-   the first task at the door comes in though there is none. */
-void tpi_pool_pass_held_locked (tp_Manager *pool, tpi_Effects *effects);
 /*
-** If all workers are blocked: those of them that stand at the door come in
-** though there is no slot, and so do tasks that a blocked worker waits for;
-** else nobody might ever free one. They are few. Did any?
+** Lets in, though there is no slot, those at the door without whom nobody
+** might ever free one. They are few. Did any come in?
+**
+** - All workers are blocked: those of them that stand there, and tasks that a
+**   blocked worker waits for.
+** - What follows others has all the slots: tasks that it waits for.
 */
 int tpi_pool_unstick (tp_Manager *pool);
 int tpi_pool_unstick_locked (tp_Manager *pool, tpi_Effects *effects);

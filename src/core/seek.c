@@ -101,12 +101,33 @@ static int is_wanted_locked (const tp_Manager *pool, tpi_Task *task) {
   return 0;
 }
 
+/* Does a task that follows others wait for that one in the end? */
+static int is_followed_locked (const tp_Manager *pool, tpi_Task *task) {
+  for (tpi_Item *i = pool->held.next; i != &pool->held; i = i->next) {
+    if (tpi_future_hangs_on(&tpi_task_at(i)->future, &task->future))
+      return 1;
+  }
+  return 0;
+}
+
+static int must_enter_locked (tp_Manager *pool, const tpi_Admission *a) {
+  int stuck = pool->alive <= pool->blocked;
+  if (stuck && a->blocks)
+    return 1;
+  if (a->visitor == NULL)
+    return 0;
+  return (stuck && is_wanted_locked(pool, a->visitor)) ||
+         (tpi_peek(&pool->slots) <= pool->holding &&
+          is_followed_locked(pool, a->visitor));
+}
+
 int tpi_pool_unstick_locked (tp_Manager *pool, tpi_Effects *effects) {
   tpi_Admission **at = &pool->door;
   int any = 0;
-  while (pool->alive <= pool->blocked && *at != NULL) {
-    if ((*at)->blocks ||
-        ((*at)->visitor != NULL && is_wanted_locked(pool, (*at)->visitor))) {
+  if (pool->alive > pool->blocked && tpi_peek(&pool->slots) > pool->holding)
+    return 0; /* as nearly always */
+  while (*at != NULL) {
+    if (must_enter_locked(pool, *at)) {
       tpi_poke(&pool->slots, tpi_peek(&pool->slots) + 1);
       tpi_pool_admit_locked(pool, at, effects);
       any = 1;

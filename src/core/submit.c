@@ -52,7 +52,6 @@ static void line_up_locked (tp_Manager *pool, tpi_Task *task,
   task->place = TPI_AT_DOOR;
   *pool->door_end = admission;
   pool->door_end = &admission->next;
-  tpi_pool_pass_held_locked(pool, effects);
   tpi_pool_unstick_locked(pool, effects);
 }
 
