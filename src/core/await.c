@@ -188,13 +188,11 @@ static int is_over (void *task) {
   return tpi_future_settled(&((tpi_Task *)task)->future);
 }
 
-/* At the door of another pool it is blocked in its own as well. */
+/* The caller has found the pool full. At the door of another pool the worker
+   is blocked in its own as well. */
 int tpi_worker_submit (tpi_Worker *worker, tpi_Task *running, tpi_Task *task) {
   int elsewhere = task->pool != worker->pool, rc;
   Visitor v;
-  rc = tpi_pool_submit(task->pool, task, NULL);
-  if (rc != TP_FULL)
-    return rc;
   tpi_parker_init(&v.parker, NULL, is_over, running);
   v.own.tell = nudge;
   tpi_poke(&v.own_done, 0);

@@ -59,3 +59,15 @@ int tpi_list_copy (tpi_List *list, tp_Value *value, const tp_Value *from) {
   tpi_map_fini(&c.seen);
   return rc;
 }
+
+int tpi_list_copy_first (tpi_List *list, const tpi_List *from, uint32_t n) {
+  int rc = TP_OK;
+  for (uint32_t i = 0; rc == TP_OK && i < n; i++) {
+    tp_Value value = tpi_nil();
+    if (i < from->count)
+      rc = tpi_list_copy(list, &value, &from->items[i]);
+    if (rc == TP_OK)
+      rc = tpi_list_push(list, value);
+  }
+  return rc;
+}

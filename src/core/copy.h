@@ -14,5 +14,9 @@
 /* TP_OK or TP_NOMEM. */
 int tpi_list_copy (tpi_List *list, tp_Value *value, const tp_Value *from);
 
+/* Appends copies of the first n values of another list, nil for those that it
+   has not. TP_OK or TP_NOMEM. */
+int tpi_list_copy_first (tpi_List *list, const tpi_List *from, uint32_t n);
+
 #pragma GCC visibility pop
 #endif

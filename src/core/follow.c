@@ -30,17 +30,8 @@ static tpi_Input *input_at (tpi_Follow *f, uint32_t at) {
 /* What a completed future fills a hole with: its first result, or all of them
    for the last argument. */
 static int fill_hole (tpi_List *list, const tpi_Future *future, int last) {
-  const tpi_List *from = &future->results;
-  uint32_t n = last ? from->count : 1;
-  int rc = TP_OK;
-  for (uint32_t i = 0; rc == TP_OK && i < n; i++) {
-    tp_Value value = tpi_nil();
-    if (i < from->count)
-      rc = tpi_list_copy(list, &value, &from->items[i]);
-    if (rc == TP_OK)
-      rc = tpi_list_push(list, value);
-  }
-  return rc;
+  const tpi_List *results = &future->results;
+  return tpi_list_copy_first(list, results, last ? results->count : 1);
 }
 
 /* The arguments anew, with the old ones' memory behind them. */

@@ -125,34 +125,20 @@ int tpi_promise_fail (tp_Promise *promise, tpi_Kind kind, const char *message) {
 /* Following                                                         */
 /* ---------------------------------------------------------------- */
 
-static void end_alike (tp_Promise *promise, tpi_Future *input,
-                       tpi_Waiter **more) {
-  const char *why = tpi_future_message(input, NULL);
-  tpi_future_end_copy(&promise->future, tpi_future_state(input),
-                      (tpi_Kind)input->kind, why != NULL ? why : "cancelled",
-                      "out of memory", more);
-}
-
 /* The input has settled; or the one that it ended because of. */
 static void copy_end (tp_Promise *promise, tpi_Future *input,
                       tpi_Waiter **more) {
   tpi_Phase state = tpi_future_state(input);
+  const char *why = tpi_future_message(input, NULL);
   tpi_List results;
-  int rc = TP_OK;
-  if (state != TPI_COMPLETED)
-    tpi_future_read(input); /* the promise hands it on */
   if (state == TPI_CANCELLED || input->reason != NULL) {
-    end_alike(promise, input, more);
+    tpi_future_end_copy(&promise->future, state, (tpi_Kind)input->kind,
+                        why != NULL ? why : "cancelled", "out of memory", more);
     return;
   }
   tpi_list_init(&results, NULL, 0);
-  for (uint32_t i = 0; rc == TP_OK && i < input->results.count; i++) {
-    tp_Value value;
-    rc = tpi_list_copy(&results, &value, &input->results.items[i]);
-    if (rc == TP_OK)
-      rc = tpi_list_push(&results, value);
-  }
-  if (rc == TP_OK) {
+  if (tpi_list_copy_first(&results, &input->results, input->results.count) ==
+      TP_OK) {
     settle(promise, &results, state, more);
     return;
   }
@@ -164,7 +150,7 @@ static void tell (tpi_Waiter *w, tpi_Waiter **more) {
   tp_Promise *promise =
       (tp_Promise *)(void *)((char *)w - offsetof(tp_Promise, waiter));
   tpi_Future *input = tpi_see(&promise->follows);
-  tpi_future_read(input);
+  tpi_future_read(input); /* the promise hands it on */
   copy_end(promise, tpi_future_cause(input), more);
   tpi_future_release(&promise->future);
 }

@@ -125,6 +125,10 @@ static inline const char *tpi_name_of (const tpi_Future *future) {
   return future->class->name != NULL ? future->class->name(future) : NULL;
 }
 
+/* Is the value on top an Error? */
+int tpi_is_error (lua_State *L, const tpi_State *S);
+/* value text -> Error with that value and message. */
+void tpi_make_error (lua_State *L, int kind, const char *name);
 /* Error -> ; its message and itself, which are what a failure is, into the
    list. Fields of others that cannot cross stay behind, and a value that
    cannot goes as its text. Raises when out of memory. */

@@ -91,6 +91,18 @@ void tpi_push_error (lua_State *L, int kind, const char *message,
   new_error(L, (tpi_Kind)kind, message, strlen(message), name);
 }
 
+int tpi_is_error (lua_State *L, const tpi_State *S) {
+  return lua_istable(L, -1) && tpi_has_metatable(L, -1, S->error_mt);
+}
+
+void tpi_make_error (lua_State *L, int kind, const char *name) {
+  tpi_push_error(L, kind, "", name);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "message"); /* whatever bytes are in it */
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "value");
+}
+
 void tpi_push_code (lua_State *L, int code, const char *name) {
   switch (code) {
     case TP_CLOSED:

@@ -2,43 +2,27 @@
 ** What is left of a Lua task that failed: results with the message, and the
 ** Error as a value of its own.
 */
-#include <string.h>
-
-#include "core/memory.h"
 #include "lua/place.h"
 
 static tpi_List *results_of (const tpi_Fiber *fiber) {
   return &tpi_fiber_future(fiber)->results;
 }
 
-/* Is the value on top an Error? */
-static int is_error (lua_State *L, const tpi_State *S) {
-  return lua_istable(L, -1) && tpi_has_metatable(L, -1, S->error_mt);
-}
-
-/* value -> value text */
-static void push_message (lua_State *L, const tpi_Place *place, int status) {
-  if (status == LUA_ERRMEM && place->limit > 0)
-    lua_pushstring(L, place->full);
-  else
-    luaL_tolstring(L, -1, NULL);
-}
-
-/* value -> Error */
+/* value -> Error; what is said about lack of memory is the value as well */
 static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
-  const char *name = tpi_name_of(tpi_fiber_future(fiber));
-  push_message(L, fiber->place, status); /* value text */
-  tpi_push_error(L, fiber->sends ? TPI_KIND_TRANSFER : TPI_ERROR,
-                 lua_tostring(L, -1), name); /* value text Error */
-  if (status == LUA_ERRMEM)
-    lua_pushvalue(L, -2);
-  else
-    lua_pushvalue(L, -3);
-  lua_setfield(L, -2, "value");
-  lua_pushvalue(L, -2); /* whatever bytes are in it */
-  lua_setfield(L, -2, "message");
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  const tpi_Place *place = fiber->place;
+  if (status == LUA_ERRMEM) {
+    if (place->limit > 0)
+      lua_pushstring(L, place->full);
+    else
+      luaL_tolstring(L, -1, NULL);
+    lua_replace(L, -2);
+    lua_pushvalue(L, -1);
+  } else {
+    luaL_tolstring(L, -1, NULL);
+  }
+  tpi_make_error(L, fiber->sends ? TPI_KIND_TRANSFER : TPI_ERROR,
+                 tpi_name_of(tpi_fiber_future(fiber)));
 }
 
 /* Error -> Error; the first traceback stays */
@@ -84,7 +68,7 @@ static void add_noted (lua_State *L, const tpi_Fiber *fiber) {
 void tpi_failure_send (lua_State *L, int status) {
   tpi_Place *place = tpi_place_at(L);
   luaL_checkstack(L, 20, NULL);
-  if (!is_error(L, place->S))
+  if (!tpi_is_error(L, place->S))
     make_error(L, place->fiber, status);
   add_noted(L, place->fiber);
   tpi_send_error(L, results_of(place->fiber));
@@ -100,7 +84,7 @@ static int note (lua_State *L) {
   after = tpi_fiber_close_failed(place, fiber->base, L, tpi_fiber_give_up);
   if (after != LUA_OK)
     status = after; /* 3: the error, or one of closing */
-  if (!is_error(L, place->S))
+  if (!tpi_is_error(L, place->S))
     make_error(L, fiber, status);
   add_noted(L, fiber);
   add_traceback(L, fiber, 2);

@@ -76,18 +76,6 @@ static int resolve (lua_State *L) {
   return 1;
 }
 
-/* value -> Error */
-static void make_error (lua_State *L) {
-  luaL_tolstring(L, -1, NULL);
-  tpi_push_error(L, TPI_ERROR, "", NULL);
-  lua_pushvalue(L, -2);
-  lua_setfield(L, -2, "message");
-  lua_pushvalue(L, -3);
-  lua_setfield(L, -2, "value");
-  lua_replace(L, -3);
-  lua_pop(L, 1);
-}
-
 /* promise value -> was it this call? */
 static int reject (lua_State *L) {
   const tpi_State *S = tpi_state(L);
@@ -96,8 +84,10 @@ static int reject (lua_State *L) {
   lua_settop(L, 2);
   failure = tpi_push_list(L);
   lua_pushvalue(L, 2);
-  if (!lua_istable(L, -1) || !tpi_has_metatable(L, -1, S->error_mt))
-    make_error(L);
+  if (!tpi_is_error(L, S)) {
+    luaL_tolstring(L, -1, NULL);
+    tpi_make_error(L, TPI_ERROR, NULL);
+  }
   tpi_send_error(L, failure);
   lua_pushboolean(L, tpi_promise_reject(promise, failure));
   return 1;

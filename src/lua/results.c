@@ -39,14 +39,10 @@ static int receive_all (lua_State *L) {
 static void make_error (lua_State *L, const tpi_Future *future) {
   luaL_tolstring(L, -1, NULL);
   lua_pushfstring(L, "a result could not be rebuilt: %s", lua_tostring(L, -1));
-  tpi_push_error(L, TPI_KIND_TRANSFER, lua_tostring(L, -1),
-                 tpi_name_of(future)); /* value text message Error */
-  lua_pushvalue(L, -4);
-  lua_setfield(L, -2, "value");
+  lua_replace(L, -2);
+  tpi_make_error(L, TPI_KIND_TRANSFER, tpi_name_of(future));
   lua_pushinteger(L, (lua_Integer)future->id);
   lua_setfield(L, -2, "id");
-  lua_replace(L, -4);
-  lua_pop(L, 2);
 }
 
 /* -> list, or Error; kept for the Future at index 1. Rebuilding objects calls
