@@ -50,9 +50,15 @@ local pool <close> = tidepool.AsyncManager.new { workers = 1 }
 local future = pool:call("tidepool.sleep", 0)
 future:await()
 
+-- What is written in Lua is loaded when it is looked for.
+for _, part in ipairs { "combine", "chain", "scope", "map", "promise", "loop" }
+do
+  pcall(require, "tidepool." .. part)
+end
+
 local surface = {}
 for name in pairs(tidepool) do
-  if name:sub(1, 1) ~= "_" then
+  if name:sub(1, 1) ~= "_" and name ~= "private" then
     surface["tidepool." .. name] = true
   end
 end

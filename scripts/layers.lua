@@ -25,6 +25,7 @@ local core = {
   -- module      uses
   { "pools",     "promise functions" },
   { "promise",   "parked copy" },
+  { "group",     "future" },
   { "await",     "parked" },
   { "worker",    "pool" },
   { "submit",    "follow" },

@@ -113,6 +113,12 @@ function Future:cancel(reason) end
 ---Frees the result now; later reads raise.
 function Future:cleanup() end
 
+---@return tidepool.Future self
+function Future:detach() end
+
+---@return boolean
+function Future:awaited() end
+
 ---@return number fraction 0 to 1
 ---@return string? note
 function Future:progress() end
@@ -203,6 +209,9 @@ function Promise:progress(fraction, note) end
 ---@return boolean
 function Promise:cancelled() end
 
+---@return tidepool.Future
+function Promise:future() end
+
 ---@class tidepool
 ---@field _VERSION string
 ---@field api lightuserdata the table of the C API
@@ -264,6 +273,30 @@ function tidepool.promise() end
 ---@param timeout? number seconds
 ---@return any ... results of a Future, or the value
 function tidepool.await(value, timeout) end
+
+---@param fn function
+---@param ... any
+---@return tidepool.Future
+function tidepool.spawn(fn, ...) end
+
+---@param future tidepool.Future
+---@param fn function
+---@param ... any
+---@return tidepool.Future
+function tidepool.after(future, fn, ...) end
+
+---@param seconds number
+function tidepool.sleep(seconds) end
+
+---@return table
+function tidepool.group() end
+
+---@param fields table
+---@return tidepool.Error
+function tidepool.error(fields) end
+
+---@return number seconds
+function tidepool.now() end
 
 ---@param x any
 ---@return boolean

@@ -1,6 +1,30 @@
 --- Futures and worker pools for Lua.
--- The C module `tidepool.core` does the work; what needs no C is added here.
+-- The C module `tidepool.core` does the work; what needs no C is added here,
+-- and in the files beside this one, which are loaded when something of theirs
+-- is looked for.
 local tidepool = require "tidepool.core"
+
+-- What only these files may call.
+local private = tidepool.private
+
+-- Where a function, or a method, is written in Lua.
+local parts = {
+  [tidepool] = {
+    all = "combine", race = "combine", any = "combine",
+    all_settled = "combine", as_completed = "combine", wait = "combine",
+    scope = "scope", run = "scope", shield = "scope", with_timeout = "scope",
+    use_loop = "loop",
+  },
+  [private.methods "tidepool.Future"] = {
+    and_then = "chain", catch = "chain", finally = "chain",
+  },
+  [private.methods "tidepool.AsyncManager"] = {
+    map = "map", imap = "map", each = "map", reduce = "map",
+  },
+  [private.methods "tidepool.Promise"] = {
+    on_cancel = "promise",
+  },
+}
 
 --- The results of a future; any other value as it is.
 -- @param value a Future, or anything else
@@ -28,5 +52,17 @@ function tidepool.header()
   end
   return nil, "tidepool.h is neither of " .. table.concat(tried, ", ")
 end
+
+for table, names in pairs(parts) do
+  setmetatable(table, { __index = function (_, name)
+    local part = names[name]
+    if part then
+      require("tidepool." .. part)
+      return rawget(table, name)
+    end
+  end })
+end
+
+private.own()
 
 return tidepool

@@ -29,9 +29,7 @@ static void call_back (tpi_Waiter *w, tpi_Waiter **more) {
 static Then *then_new (tpi_Future *future, tp_Callback callback, void *ud) {
   Then *then = tpi_alloc(sizeof *then);
   if (then != NULL) {
-    then->waiter.next = NULL;
-    then->waiter.link = NULL;
-    then->waiter.tell = call_back;
+    tpi_waiter_init(&then->waiter, call_back);
     then->future = future;
     then->callback = callback;
     then->userdata = ud;

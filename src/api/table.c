@@ -21,6 +21,7 @@ static int api_wait_cancelled (tp_Context *ctx, double seconds) {
   if (c->task == NULL)
     return 0;
   tpi_parker_init(&p, NULL, NULL, NULL);
+  p.waiter.aside = 1;
   return tpi_future_wait(&c->task->future, &p, tpi_deadline(seconds)) ==
          TPI_RUNG;
 }

@@ -70,7 +70,7 @@ static int help_leaf (tpi_Worker *worker, tpi_Future *future, int *helped) {
   tpi_Future *leaf = tpi_future_leaf(future);
   int stuck;
   *helped = leaf->class->help != NULL && leaf->class->help(leaf, worker);
-  stuck = !*helped && leaf->class->task && tpi_worker_stuck(worker) &&
+  stuck = !*helped && leaf->class->help != NULL && tpi_worker_stuck(worker) &&
           tpi_future_state(leaf) == TPI_PENDING &&
           tpi_task_of(leaf)->pool == worker->pool &&
           tpi_task_of(leaf)->follow == NULL;
@@ -114,9 +114,15 @@ static int sleep_on (tpi_Worker *worker, Either *e, tpi_Future *future,
 
 static int sleep_for_either (tpi_Worker *worker, tpi_Future *future,
                              tpi_Future *own, uint64_t deadline) {
-  Either e = {{NULL, NULL, tell_awaited}, {NULL, NULL, tell_own}, 0, 0, 0};
+  Either e;
   atomic_uint *below;
   int rc = TP_OK;
+  tpi_waiter_init(&e.awaited, tell_awaited);
+  tpi_waiter_init(&e.own, tell_own);
+  e.own.aside = 1;
+  tpi_poke(&e.word, TPI_AWAKE);
+  tpi_poke(&e.awaited_done, 0);
+  tpi_poke(&e.own_done, 0);
   if (!tpi_future_join(future, &e.awaited))
     return TP_OK;
   if (tpi_future_join(own, &e.own)) {
@@ -142,7 +148,7 @@ static int block (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
     return TP_OK;
   tpi_future_suspend(own, 1);
   if (tpi_worker_block(worker) || tpi_future_state(future) != TPI_PENDING ||
-      !future->class->task || tpi_task_of(future)->pool != worker->pool)
+      future->class->help == NULL || tpi_task_of(future)->pool != worker->pool)
     rc = sleep_for_either(worker, future, own, deadline);
   tpi_worker_unblock(worker);
   tpi_future_suspend(own, 0);
@@ -194,7 +200,8 @@ int tpi_worker_submit (tpi_Worker *worker, tpi_Task *running, tpi_Task *task) {
   int elsewhere = task->pool != worker->pool, rc;
   Visitor v;
   tpi_parker_init(&v.parker, NULL, is_over, running);
-  v.own.tell = nudge;
+  tpi_waiter_init(&v.own, nudge);
+  v.own.aside = 1;
   tpi_poke(&v.own_done, 0);
   if (!tpi_future_join(&running->future, &v.own)) {
     tpi_park_left(&v.parker);

@@ -171,7 +171,7 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
   tpi_lock(&pool->lock);
   if (task->place > TPI_AT_DOOR) {
     count_withdrawn_locked(pool, future);
-    if (was == TPI_PENDING) {
+    if (was == TPI_PENDING && task->place != TPI_PINNED) {
       filling = task->place == TPI_FILLING;
       queued = dequeue_locked(pool, task);
       task->place = TPI_TAKEN;

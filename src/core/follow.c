@@ -120,9 +120,7 @@ static void tell (tpi_Waiter *w, tpi_Waiter **more) {
 void tpi_follow_add (tpi_Task *task, tpi_Future *future, uint32_t at) {
   tpi_Follow *f = task->follow;
   tpi_Input *input = &f->inputs[f->count++];
-  input->waiter.next = NULL;
-  input->waiter.link = NULL;
-  input->waiter.tell = tell;
+  tpi_waiter_init(&input->waiter, tell);
   input->follow = f;
   input->future = future;
   input->at = at;

@@ -267,6 +267,16 @@ int tpi_future_leave (tpi_Future *f, tpi_Waiter *waiter) {
   return left;
 }
 
+int tpi_future_wanted (tpi_Future *f) {
+  int wanted = 0;
+  if (lock_unsettled(f) < 0)
+    return 0;
+  for (const tpi_Waiter *w = f->in.waiters; w != NULL; w = w->next)
+    wanted |= !w->aside;
+  unlock(f);
+  return wanted;
+}
+
 /* Stands in the list of the future until it settles; owns a reference. */
 typedef struct Herald {
   tpi_Waiter waiter;
@@ -292,8 +302,8 @@ int tpi_future_herald (tpi_Future *f, tpi_Host *host) {
   herald = tpi_alloc(sizeof *herald);
   if (herald == NULL)
     return TP_NOMEM;
-  herald->waiter.tell = tell_news;
-  herald->waiter.link = NULL;
+  tpi_waiter_init(&herald->waiter, tell_news);
+  herald->waiter.aside = 1;
   herald->host = host;
   tpi_host_retain(host);
   if (!tpi_future_join(f, &herald->waiter))

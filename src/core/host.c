@@ -37,6 +37,7 @@ tpi_Host *tpi_host_new (int dozes) {
   tpi_poke(&host->refs, 1);
   host->dozes = dozes;
   host->bell.fd = host->bell.out = -1;
+  host->ready_end = &host->ready;
   return host;
 }
 
@@ -110,9 +111,16 @@ static void rest (tpi_Host *host) {
     tpi_bell_ring(&host->bell);
 }
 
+/* Is there something that whoever watches the descriptor shall hear of? */
+static int has_more (tpi_Host *host) {
+  return tpi_see(&host->told.head) != NULL || host->ready != NULL;
+}
+
 int tpi_host_drain (tpi_Host *host) {
   if (tpi_see(&host->word) & TPI_WOKEN)
     rest(host);
+  if (tpi_peek(&host->listens) && has_more(host))
+    tpi_host_wake(host);
   return tpi_see(&host->news) && tpi_swap(&host->news, 0);
 }
 
@@ -161,6 +169,47 @@ void tpi_host_doze (tpi_Host *host) {
 }
 
 /* ---------------------------------------------------------------- */
+/* Hearing                                                           */
+/* ---------------------------------------------------------------- */
+
+void tpi_host_tell (tpi_Host *host, tpi_Told *told) {
+  tpi_host_retain(host); /* the owner may hear of it at once, and leave */
+  if (tpi_inbox_push(&host->told, &told->node))
+    tpi_host_wake(host);
+  tpi_host_release(host);
+}
+
+void tpi_host_hear (tpi_Host *host) {
+  tpi_Node *node = tpi_inbox_take(&host->told);
+  while (node != NULL) {
+    tpi_Node *next = node->next;
+    tpi_Told *told = (tpi_Told *)(void *)node;
+    told->hear(told, host);
+    node = next;
+  }
+}
+
+void tpi_host_ready (tpi_Host *host, tpi_Node *node) {
+  node->next = NULL;
+  *host->ready_end = node;
+  host->ready_end = &node->next;
+  host->ready_count++;
+}
+
+tpi_Node *tpi_host_next (tpi_Host *host) {
+  tpi_Node *node = host->ready;
+  if (node == NULL)
+    return NULL;
+  host->ready = node->next;
+  if (node->next == NULL)
+    host->ready_end = &host->ready;
+  host->ready_count--;
+  return node;
+}
+
+/* ---------------------------------------------------------------- */
+/* Parkers                                                           */
+/* ---------------------------------------------------------------- */
 
 static tpi_Parker *parker_of (tpi_Waiter *w) {
   return (tpi_Parker *)(void *)((char *)w - offsetof(tpi_Parker, waiter));
@@ -175,23 +224,27 @@ static void tell_thread (tpi_Waiter *w, tpi_Waiter **more) {
   (void)more;
 }
 
-/* Pushing is the last touch of the parker; the reference that it took keeps
-   the host until we have woken it. */
 static void tell_host (tpi_Waiter *w, tpi_Waiter **more) {
   tpi_Parker *p = parker_of(w);
   tpi_Host *host = p->host;
-  if (tpi_inbox_push(&host->told, &p->node))
-    tpi_host_wake(host);
+  tpi_host_tell(host, &p->heard);
   tpi_host_release(host);
   (void)more;
 }
 
+static void hear_parker (tpi_Told *told, tpi_Host *host) {
+  tpi_Parker *p =
+      (tpi_Parker *)(void *)((char *)told - offsetof(tpi_Parker, heard));
+  tpi_poke(&p->told, TPI_WOKEN);
+  (void)host;
+}
+
 void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop)(void *),
                       void *argument) {
-  p->waiter.next = NULL;
-  p->waiter.link = NULL;
-  p->waiter.tell = host != NULL ? tell_host : tell_thread;
+  tpi_waiter_init(&p->waiter, host != NULL ? tell_host : tell_thread);
+  p->heard.hear = hear_parker;
   p->host = host;
+  p->also = NULL;
   p->stop = stop;
   p->argument = argument;
   tpi_poke(&p->told, TPI_AWAKE);
@@ -199,26 +252,18 @@ void tpi_parker_init (tpi_Parker *p, tpi_Host *host, int (*stop)(void *),
     tpi_host_retain(host);
 }
 
-static void open_inbox (tpi_Host *host) {
-  tpi_Node *node = tpi_inbox_take(&host->told);
-  while (node != NULL) {
-    tpi_Node *next = node->next;
-    tpi_Parker *p =
-        (tpi_Parker *)(void *)((char *)node - offsetof(tpi_Parker, node));
-    tpi_poke(&p->told, TPI_WOKEN);
-    node = next;
-  }
-}
-
 static int park_until_told (tpi_Parker *p, uint64_t deadline) {
   for (;;) {
     int answer;
-    open_inbox(p->host);
+    tpi_host_hear(p->host);
     if (tpi_peek(&p->told) == TPI_WOKEN)
       return TPI_RUNG;
+    if (p->host->ready != NULL ||
+        (p->also != NULL && tpi_peek(&p->also->told) == TPI_WOKEN))
+      return TPI_STOPPED;
     answer = tpi_host_sleep(p->host, 0, deadline, p->stop, p->argument);
     if (answer != TPI_RUNG) {
-      open_inbox(p->host);
+      tpi_host_hear(p->host);
       return tpi_peek(&p->told) == TPI_WOKEN ? TPI_RUNG : answer;
     }
   }
@@ -228,7 +273,8 @@ static int park_until_told (tpi_Parker *p, uint64_t deadline) {
    the descriptor shall hear of them all the same. */
 static int park_on_host (tpi_Parker *p, uint64_t deadline) {
   int answer = park_until_told(p, deadline);
-  if (tpi_peek(&p->host->listens) && tpi_see(&p->host->news))
+  if (tpi_peek(&p->host->listens) &&
+      (tpi_see(&p->host->news) || has_more(p->host)))
     tpi_host_wake(p->host);
   return answer;
 }
@@ -263,7 +309,7 @@ int tpi_park (tpi_Parker *p, uint64_t deadline) {
 
 void tpi_park_told (tpi_Parker *p) {
   while (p->host != NULL && tpi_peek(&p->told) != TPI_WOKEN) {
-    open_inbox(p->host);
+    tpi_host_hear(p->host);
     tpi_relax();
   }
   if (p->host == NULL)

@@ -33,6 +33,15 @@ typedef struct tpi_Inbox {
   _Atomic(tpi_Node *) head;
 } tpi_Inbox;
 
+struct tpi_Host;
+
+/* Something of the owner's that was told; the owner hears of it when it opens
+   its inbox. */
+typedef struct tpi_Told {
+  tpi_Node node;
+  void (*hear)(struct tpi_Told *told, struct tpi_Host *host);
+} tpi_Told;
+
 typedef struct tpi_Host {
   atomic_uint refs;
   atomic_uint word;    /* TPI_AWAKE, or TPI_ARMED, TPI_WOKEN, or both: rung */
@@ -40,12 +49,15 @@ typedef struct tpi_Host {
   atomic_uint listens; /* news wake this host, not just its inbox */
   atomic_uint closed;  /* the owner is gone */
   atomic_size_t owed;  /* bytes settled for it, not yet told its collector */
-  tpi_Inbox told;      /* waiters of it that were told (tpi_Parker) */
+  tpi_Inbox told;      /* what it waits for and was told: tpi_Told */
   tpi_Inbox unread;    /* failed futures that nobody looked at */
   tpi_Bell bell;
   atomic_uint bell_of; /* 1 + the generation the bell was made in; 0: none */
   int dozes;           /* a worker: sleeps on the word, never has a bell */
   unsigned thrift;     /* the owner's: its spins are halved that often */
+  tpi_Node *ready;     /* the owner's: what can go on, first come first... */
+  tpi_Node **ready_end;
+  unsigned ready_count;
 } tpi_Host;
 
 enum { TPI_AWAKE = 0, TPI_ARMED = 1, TPI_WOKEN = 2 };
@@ -57,9 +69,10 @@ enum { TPI_AWAKE = 0, TPI_ARMED = 1, TPI_WOKEN = 2 };
 */
 typedef struct tpi_Parker {
   tpi_Waiter waiter;
-  tpi_Node node;
-  tpi_Host *host;      /* borrowed, or NULL */
-  int (*stop)(void *); /* asked after a signal, or a nudge; or NULL */
+  tpi_Told heard;
+  tpi_Host *host;          /* borrowed, or NULL */
+  struct tpi_Parker *also; /* with a host: told this, it is stopped; or NULL */
+  int (*stop)(void *);     /* asked after a signal, or a nudge; or NULL */
   void *argument;
   atomic_uint told;
 } tpi_Parker;
@@ -92,6 +105,15 @@ int tpi_host_sleep (tpi_Host *host, int for_news, uint64_t deadline,
 /* The owner, a worker: about to sleep; then sleeps on the word. */
 void tpi_host_arm (tpi_Host *host);
 void tpi_host_doze (tpi_Host *host);
+/* Any thread: the owner shall hear of it; from here on it may be gone. */
+void tpi_host_tell (tpi_Host *host, tpi_Told *told);
+/* The owner: hears of all that was told. */
+void tpi_host_hear (tpi_Host *host);
+/* The owner: this can go on. While anything can, no parker of the host sleeps:
+   it is stopped instead (TPI_STOPPED). */
+void tpi_host_ready (tpi_Host *host, tpi_Node *node);
+/* The owner: the first that can go on, out of the list; or NULL. */
+tpi_Node *tpi_host_next (tpi_Host *host);
 /* How often to look before sleeping, given how often at most. */
 unsigned tpi_host_looks (const tpi_Host *host, unsigned most);
 

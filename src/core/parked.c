@@ -5,19 +5,29 @@
 
 #include "core/follow.h"
 
-static void tell (tpi_Parked *p) {
-  tp_Manager *pool = p->worker->pool; /* there until p is handed over */
-  if (atomic_fetch_add(&p->told, 1) == 0)
-    tpi_pool_go_on(pool, p);
+/* Only the first may look at it after it has counted itself. */
+void tpi_parked_tell (tpi_Parked *p) {
+  if (atomic_fetch_add(&p->told, 1) != 0)
+    return;
+  if (p->worker != NULL)
+    tpi_pool_go_on(p->worker->pool, p);
+  else
+    tpi_host_tell(p->host, &p->heard);
+}
+
+static void hear (tpi_Told *told, tpi_Host *host) {
+  tpi_host_ready(host, &told->node);
 }
 
 static void tell_tie (tpi_Waiter *w, tpi_Waiter **more) {
-  tell(((tpi_Tie *)(void *)((char *)w - offsetof(tpi_Tie, waiter)))->parked);
+  tpi_parked_tell(
+      ((tpi_Tie *)(void *)((char *)w - offsetof(tpi_Tie, waiter)))->parked);
   (void)more;
 }
 
 static void tell_door (tpi_Waiter *w, tpi_Waiter **more) {
-  tell((tpi_Parked *)(void *)((char *)w - offsetof(tpi_Parked, door)));
+  tpi_parked_tell(
+      (tpi_Parked *)(void *)((char *)w - offsetof(tpi_Parked, door)));
   (void)more;
 }
 
@@ -29,22 +39,29 @@ void tpi_parked_init (tpi_Parked *p, tpi_Task *task, tpi_Worker *worker) {
   tpi_poke(&p->told, 0);
 }
 
+void tpi_parked_init_at (tpi_Parked *p, tpi_Task *task, tpi_Host *host) {
+  tpi_parked_init(p, task, NULL);
+  p->heard.hear = hear;
+  p->host = host;
+}
+
 /* Joined only when all are known: the first may tell at once. */
 void tpi_parked_tie (tpi_Parked *p, tpi_Future *future) {
   tpi_Tie *t = &p->ties[p->nties++];
   tpi_future_retain(future);
-  t->waiter.tell = tell_tie;
+  tpi_waiter_init(&t->waiter, tell_tie);
   t->parked = p;
   t->future = future;
 }
 
-void tpi_parked_ready (tpi_Parked *p) {
+void tpi_parked_join (tpi_Parked *p) {
   unsigned n;
   tpi_parked_tie(p, &p->task->future);
+  p->ties[p->nties - 1].waiter.aside = 1;
   n = p->nties;
   for (unsigned i = 0; i < n; i++) {
     if (!tpi_future_join(p->ties[i].future, &p->ties[i].waiter))
-      tell(p);
+      tpi_parked_tell(p);
   }
 }
 

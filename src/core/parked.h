@@ -7,7 +7,8 @@
 ** things; the first tie that is told puts the task into the list of those to
 ** go on with, which come before new ones. The task stays with its worker,
 ** holds no slot, and is given to run once more, by that worker only; then it
-** unties itself. One tie is always to the task's own future, so that
+** unties itself. Where a program runs its own tasks, it is its host that is
+** told, and what can go on is ready there (host.h). One tie is always to the task's own future, so that
 ** cancelling, or running out of time, wakes it too.
 **
 ** A tie that is told counts itself; the first also hands the task over.
@@ -24,11 +25,19 @@
 /* For one wait. Its `door` is a waiter for the door of a pool, where it may be
    joined before tpi_parked_ready. */
 void tpi_parked_init (tpi_Parked *p, tpi_Task *task, tpi_Worker *worker);
+/* The same in a program. */
+void tpi_parked_init_at (tpi_Parked *p, tpi_Task *task, tpi_Host *host);
+static inline tpi_Parked *tpi_parked_ready_at (tpi_Node *node) {
+  return (tpi_Parked *)(void *)((char *)node -
+                                offsetof(tpi_Parked, heard.node));
+}
 /* Told when the future settles, or at once if it has; retains it. At most
    TPI_TIES - 1. */
 void tpi_parked_tie (tpi_Parked *p, tpi_Future *future);
 /* The last tie: to the task itself. From here on it may be told. */
-void tpi_parked_ready (tpi_Parked *p);
+void tpi_parked_join (tpi_Parked *p);
+/* It is to go on by itself: counts as one teller more. */
+void tpi_parked_tell (tpi_Parked *p);
 /* Leaves all; `gone`: the door was joined, and has told or is about to. */
 void tpi_parked_untie (tpi_Parked *p, int gone);
 

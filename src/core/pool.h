@@ -87,7 +87,9 @@ struct tpi_Parked {
   tpi_Item item;    /* among those of the pool; lock */
   tpi_Parked *next; /* among those that the worker shall go on with; lock */
   tpi_Task *task;
-  tpi_Worker *worker;
+  tpi_Worker *worker; /* or NULL, in a program: */
+  tpi_Host *host;     /* borrowed */
+  tpi_Told heard;
   tpi_Waiter door;
   tpi_Tie ties[TPI_TIES];
   unsigned nties;
@@ -249,6 +251,9 @@ int tpi_task_orphaned (const tpi_Future *future);
    if it held that, and takes the next task, or NULL. */
 tpi_Task *tpi_pool_turn (tpi_Worker *worker, tpi_Run *run, tpi_Task *done,
                          int held, tpi_Parked *parked);
+/* The worker: a task of its own, begun with by nobody else, that is to run
+   (`told`), or is parked. It counts as submitted, and has no slot. */
+void tpi_pool_pin (tpi_Worker *worker, tpi_Parked *parked, int told);
 /* Any thread: a parked task is told. */
 void tpi_pool_go_on (tp_Manager *pool, tpi_Parked *parked);
 /* Another worker is about to block: those that do and have parked tasks that

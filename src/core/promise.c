@@ -183,7 +183,7 @@ int tpi_promise_follow (tp_Promise *promise, tpi_Future *future) {
   if (rc != TP_OK)
     return rc;
   tpi_future_retain(own); /* until it has heard */
-  promise->waiter.tell = tell;
+  tpi_waiter_init(&promise->waiter, tell);
   if (!tpi_future_join(future, &promise->waiter))
     tpi_waiter_tell(&promise->waiter);
   return TP_OK;

@@ -65,14 +65,29 @@ static void put_down_locked (tpi_Worker *worker, const tpi_Task *task, int held,
     tpi_pool_free_slot_locked(worker->pool, effects);
 }
 
+static void add_told_locked (tpi_Worker *worker, tpi_Parked *parked) {
+  parked->next = NULL;
+  *worker->told_end = parked;
+  worker->told_end = &parked->next;
+}
+
+void tpi_pool_pin (tpi_Worker *worker, tpi_Parked *parked, int told) {
+  tp_Manager *pool = worker->pool;
+  tpi_lock(&pool->lock);
+  parked->task->sequence = pool->submitted++;
+  parked->task->place = TPI_PINNED;
+  park_locked(worker, parked);
+  if (told)
+    add_told_locked(worker, parked);
+  tpi_unlock(&pool->lock);
+}
+
 /* Wakes the worker if it sleeps; if not, it looks before it does. */
 void tpi_pool_go_on (tp_Manager *pool, tpi_Parked *parked) {
   tpi_Effects effects = {NULL, NULL, NULL};
   tpi_Worker *worker = parked->worker;
   tpi_lock(&pool->lock);
-  parked->next = NULL;
-  *worker->told_end = parked;
-  worker->told_end = &parked->next;
+  add_told_locked(worker, parked);
   tpi_poke(&worker->hailed, tpi_peek(&worker->hailed) + 1);
   for (tpi_Worker **w = &pool->idle; *w != NULL; w = &(*w)->next_idle) {
     if (*w == worker) {

@@ -48,7 +48,8 @@ enum {
   TPI_HELD,    /* it follows others (follow.h) */
   TPI_FILLING, /* ...which are all there */
   TPI_QUEUED,
-  TPI_TAKEN
+  TPI_TAKEN,
+  TPI_PINNED /* to the worker that made it: it has no slot, nor had one */
 };
 
 struct tpi_Task {

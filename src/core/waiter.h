@@ -21,7 +21,16 @@ typedef struct tpi_Waiter {
      front of *more, to be told next: a chain of them, as long as a program
      cares to make, is told by a loop and not by recursion. */
   void (*tell)(struct tpi_Waiter *waiter, struct tpi_Waiter **more);
+  int aside; /* it only looks on: a task its own future, a herald */
 } tpi_Waiter;
+
+static inline void tpi_waiter_init (tpi_Waiter *w,
+                                    void (*tell)(tpi_Waiter *, tpi_Waiter **)) {
+  w->next = NULL;
+  w->link = NULL;
+  w->tell = tell;
+  w->aside = 0;
+}
 
 static inline void tpi_waiter_add (tpi_Waiter **list, tpi_Waiter *w) {
   w->next = *list;

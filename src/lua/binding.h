@@ -108,18 +108,26 @@ void tpi_push_promise_of (lua_State *L, tp_Promise *promise);
 /* ... fraction [note]: what it says of itself, from `index` on. */
 void tpi_tell_progress (lua_State *L, tpi_Future *future, int index);
 
+/* --- group.c --- */
+
+void tpi_open_group (lua_State *L);
+int tpi_l_group (lua_State *L);
+
 /* --- results.c --- */
 
 /* Pushes the results of the completed Future at index 1, which is being read;
    how many, or -1 with the Error of one that could not be rebuilt. */
 int tpi_push_results (lua_State *L, const tpi_State *S,
                       const tpi_Handle *handle);
-/* Before the Future at `index` is handed on: its results are all there. */
+/* Before the Future at `index` is handed on: its results are all there. Raises
+   if those of a local task cannot cross. */
 void tpi_restore_results (lua_State *L, tpi_Future *future, int index);
 
 /* --- error.c --- */
 
 void tpi_open_error (lua_State *L);
+/* table -> Error, the same table */
+int tpi_l_error (lua_State *L);
 /* The name of what computes it, or NULL. */
 static inline const char *tpi_name_of (const tpi_Future *future) {
   return future->class->name != NULL ? future->class->name(future) : NULL;
@@ -184,16 +192,25 @@ void tpi_replace_leaving (lua_State *L);
 
 /* Pushes the table of the module, made on first call. */
 void tpi_push_module (lua_State *L);
+int tpi_l_own (lua_State *L);
 /* In a worker: the rest of it comes when it is looked for. */
 void tpi_open_module (lua_State *L);
 
 /* --- wait.c --- */
 
-/* Blocks until the Future has settled (TP_OK), the deadline (TP_TIMEOUT), or
-   not at all after a fork (TP_BROKEN). Drains. Raises when the program is
-   interrupted. */
-int tpi_await (lua_State *L, tpi_State *S, const tpi_Handle *handle,
-               uint64_t deadline);
+/* Waits until the Future at that index has settled (TP_OK), so many seconds
+   (TP_TIMEOUT; negative: for ever), or not at all after a fork (TP_BROKEN).
+   If it can it yields, and does not return: then `k` is called, with another
+   context, and has to call tpi_wait_back, which puts that right. Else it
+   blocks, and runs the loop. Raises when the program is interrupted, or the
+   running task was cancelled. */
+int tpi_wait_for (lua_State *L, tpi_State *S, int index, double seconds,
+                  lua_KContext context, lua_KFunction k);
+int tpi_wait_back (lua_State *L, tpi_State *S, int index, double seconds,
+                   lua_KContext *context);
+/* function or nil -> ; the one that waits for coroutines of others */
+int tpi_l_outside (lua_State *L);
+int tpi_l_sleep (lua_State *L);
 /* A parker for one wait of this Lua state. */
 typedef struct tpi_Sleep {
   tpi_Parker parker;
@@ -201,9 +218,11 @@ typedef struct tpi_Sleep {
   void (*hook)(lua_State *L, lua_Debug *ar); /* of main, before */
   int deaf; /* a hook was due before: it cannot run here */
 } tpi_Sleep;
-/* Before it: may raise, or run a hook. */
+/* Before it: runs the loop for a turn. May raise, or run a hook. */
 void tpi_sleep_prepare (lua_State *L, tpi_State *S);
 void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep);
+/* Lets an interrupt happen, if there was one. */
+void tpi_sleep_interrupt (lua_State *L, tpi_State *S);
 /* After a wait that was stopped: lets the interrupt happen, if it is one. */
 void tpi_sleep_stopped (lua_State *L, tpi_State *S);
 /* The same, but what it raises is left on top: true then. */

@@ -148,6 +148,8 @@ tp_Value tpi_send_function (tpi_Sender *s, int index, const tpi_Path *path,
     tpi_send_need(s, tpi_code_put(s->list, &value, TP_TFUNCTION, text));
     return value;
   }
+  if (tpi_send_own_lua(s, &value, index))
+    return value;
   n = upvalues(L, index);
   closure = tpi_send_shape(s, &value, TP_TFUNCTION, TPI_CLOSURE, address,
                            (size_t)n + 1);

@@ -72,7 +72,7 @@ static int go_on (lua_State *L, int status, lua_KContext how);
 static int resume (lua_State *L, lua_State *co, int nargs, int how) {
   tpi_Place *place = tpi_place_at(L);
   tpi_Fiber *fiber = place->fiber;
-  lua_State *before = tpi_peek(&place->pulse->current);
+  lua_State *before = tpi_peek(place->current);
   int rigid = fiber != NULL && fiber->rigid, status, n = 0;
   if (fiber != NULL && (L != before || !lua_isyieldable(L)))
     fiber->rigid = 1;

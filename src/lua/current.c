@@ -10,7 +10,7 @@
 /* ---------------------------------------------------------------- */
 
 static tpi_Fiber *fiber_of (const tpi_State *S) {
-  return S->place != NULL ? S->place->fiber : NULL;
+  return S->loop != NULL ? S->loop->fiber : NULL;
 }
 
 int tpi_l_current (lua_State *L) {
@@ -118,7 +118,7 @@ int tpi_l_invoke (lua_State *L) {
   tpi_Outcome outcome;
   tpi_Context c;
   tpi_List *args, *results;
-  if (fiber == NULL)
+  if (fiber == NULL || S->place == NULL)
     return luaL_error(L, "tidepool.invoke is for Lua tasks; "
                          "elsewhere use tidepool.call");
   tpi_fiber_check(L, S->place);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/follow.h"
-#include "lua/binding.h"
+#include "lua/local.h"
 
 /* error -> error; the fields of one that no future stands for */
 static void set_fields (lua_State *L, const char *kind, const char *name) {
@@ -74,6 +74,8 @@ void tpi_push_failure (lua_State *L, tpi_Future *future, int index) {
     return;
   }
   index = lua_absindex(L, index);
+  if (tpi_is_local(future) && tpi_local_error(L, tpi_state_find(L), index) > 0)
+    return;
   tpi_push_upvalue(L, TPI_UP_OUTCOMES); /* outcomes */
   lua_pushvalue(L, index);
   if (lua_rawget(L, -2) != LUA_TTABLE) { /* outcomes nil */
@@ -214,6 +216,29 @@ static int to_string (lua_State *L) {
     lua_pushfstring(L, "%s\n%s", message, lua_tostring(L, -1));
   else
     lua_pop(L, 1);
+  return 1;
+}
+
+/* table -> Error, the same table */
+int tpi_l_error (lua_State *L) {
+  static const char *const kinds[] = {"error",  "cancelled", "timeout",
+                                      "closed", "broken",    "transfer",
+                                      "full",   NULL};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "kind"); /* 2 */
+  luaL_checkoption(L, 2, "error", kinds);
+  if (lua_isnil(L, 2)) {
+    lua_pushliteral(L, "error");
+    lua_setfield(L, 1, "kind");
+  }
+  if (lua_getfield(L, 1, "message") == LUA_TNIL) {
+    lua_pushliteral(L, "");
+    lua_setfield(L, 1, "message");
+  }
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(TPI_UP_ERROR));
+  lua_setmetatable(L, 1);
   return 1;
 }
 

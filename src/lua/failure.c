@@ -2,7 +2,7 @@
 ** What is left of a Lua task that failed: results with the message, and the
 ** Error as a value of its own.
 */
-#include "lua/place.h"
+#include "lua/local.h"
 
 static tpi_List *results_of (const tpi_Fiber *fiber) {
   return &tpi_fiber_future(fiber)->results;
@@ -22,7 +22,8 @@ static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
     luaL_tolstring(L, -1, NULL);
   }
   tpi_make_error(L, fiber->sends ? TPI_KIND_TRANSFER : TPI_ERROR,
-                 tpi_name_of(tpi_fiber_future(fiber)));
+                 fiber->task->local ? NULL
+                                    : tpi_name_of(tpi_fiber_future(fiber)));
 }
 
 /* Error -> Error; the first traceback stays */
@@ -41,7 +42,7 @@ static void add_traceback (lua_State *L, const tpi_Fiber *fiber,
 }
 
 int tpi_failure_handler (lua_State *L) {
-  tpi_Place *place = tpi_place_at(L);
+  tpi_Place *place = lua_touserdata(L, lua_upvalueindex(1));
   tpi_Fiber *fiber = place->fiber;
   if (tpi_future_settled(tpi_fiber_future(fiber)))
     return 1; /* nobody will read it */
@@ -64,31 +65,46 @@ static void add_noted (lua_State *L, const tpi_Fiber *fiber) {
   }
 }
 
+/* A local task is read by who has its Future: as itself. */
+static void send (lua_State *L, const tpi_Fiber *fiber) {
+  if (fiber->task->local) {
+    lua_pushinteger(L, (lua_Integer)tpi_fiber_future(fiber)->id);
+    if (lua_getfield(L, -2, "id") == LUA_TNIL) {
+      lua_pushvalue(L, -2);
+      lua_setfield(L, -4, "id");
+    }
+    lua_pop(L, 2);
+    lua_pushvalue(L, -1);
+  }
+  tpi_send_error(L, results_of(fiber));
+}
+
 /* What was raised by closing, or for lack of memory, is as it was. */
-void tpi_failure_send (lua_State *L, int status) {
-  tpi_Place *place = tpi_place_at(L);
+void tpi_failure_send (lua_State *L, tpi_Place *place, int status) {
   luaL_checkstack(L, 20, NULL);
   if (!tpi_is_error(L, place->S))
     make_error(L, place->fiber, status);
   add_noted(L, place->fiber);
-  tpi_send_error(L, results_of(place->fiber));
+  send(L, place->fiber);
 }
 
-/* status -> ; the error is on top of the base, whose stack is as it was */
+/* status place -> ; the error is on top of the base, whose stack is as it
+   was */
 static int note (lua_State *L) {
-  tpi_Place *place = tpi_place_at(L);
+  tpi_Place *place = lua_touserdata(L, 2);
   tpi_Fiber *fiber = place->fiber;
   int status = (int)lua_tointeger(L, 1), after;
   luaL_checkstack(L, 20, NULL);
-  luaL_traceback(L, fiber->base, NULL, 0); /* 2 */
+  luaL_traceback(L, fiber->base, NULL, 0); /* 3 */
   after = tpi_fiber_close_failed(place, fiber->base, L, tpi_fiber_give_up);
   if (after != LUA_OK)
-    status = after; /* 3: the error, or one of closing */
+    status = after; /* 4: the error, or one of closing */
   if (!tpi_is_error(L, place->S))
     make_error(L, fiber, status);
   add_noted(L, fiber);
-  add_traceback(L, fiber, 2);
-  tpi_send_error(L, results_of(fiber));
+  add_traceback(L, fiber, 3);
+  send(L, fiber);
+  tpi_local_keep(L, fiber->task, lua_gettop(L));
   return 0;
 }
 
@@ -96,13 +112,15 @@ tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber, int status) {
   lua_State *L = place->L;
   int top = lua_gettop(L), rc = LUA_ERRMEM;
   if (status != LUA_OK && !tpi_future_settled(tpi_fiber_future(fiber)) &&
-      lua_checkstack(L, 4)) {
+      lua_checkstack(L, 5)) {
     lua_pushcfunction(L, note);
     lua_pushinteger(L, status);
+    lua_pushlightuserdata(L, place);
     tpi_fiber_enter(place, L); /* an error's __tostring may go on for ever */
-    rc = lua_pcall(L, 1, 0, 0);
-    tpi_put(&place->pulse->current, NULL);
-    lua_sethook(L, NULL, 0, 0);
+    rc = lua_pcall(L, 2, 0, 0);
+    tpi_put(place->current, NULL);
+    if (place->worker != NULL)
+      lua_sethook(L, NULL, 0, 0);
     lua_settop(L, top);
     if (rc == LUA_OK)
       return TPI_RAISED;

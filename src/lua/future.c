@@ -1,7 +1,8 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "lua/place.h"
+#include "lua/local.h"
+#include "lua/loop.h"
 
 void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future) {
   tpi_Handle *handle = tpi_push_future_handle(L);
@@ -132,10 +133,12 @@ static int answer_wait (lua_State *L, int how, int rc) {
   return n >= 0 ? n + 1 : 2;
 }
 
-/* A task has waited, and goes on. */
+/* It has waited, and goes on. */
 static int waited (lua_State *L, int status, lua_KContext how) {
+  tpi_State *S = tpi_state(L);
+  int rc = tpi_wait_back(L, S, 1, tpi_opt_seconds(L, 2, -1), &how);
   (void)status;
-  return answer_wait(L, (int)how, tpi_fiber_back(L, tpi_state(L)->place));
+  return answer_wait(L, (int)how, rc);
 }
 
 /* The turn comes before the look at the future, which it may clean up. */
@@ -146,11 +149,8 @@ static int start_wait (lua_State *L, int how) {
   int rc;
   tpi_future_at(L, handle);
   tpi_state_turn(L, S);
-  if (S->place != NULL)
-    rc = tpi_fiber_await(L, S->place, tpi_future_at(L, handle), seconds, how,
-                         waited);
-  else
-    rc = tpi_await(L, S, handle, seconds == 0 ? 0 : tpi_deadline(seconds));
+  lua_settop(L, 2);
+  rc = tpi_wait_for(L, S, 1, seconds, how, waited);
   return answer_wait(L, how, rc);
 }
 
@@ -214,6 +214,8 @@ static int cancel (lua_State *L) {
       future->class->orphaned(future))
     return tpi_raise_code(L, TP_BROKEN, NULL);
   lua_pushboolean(L, tpi_future_cancel(future, reason));
+  if (lua_toboolean(L, -1))
+    tpi_local_cancelled(S, future);
   return 1;
 }
 
@@ -225,6 +227,10 @@ static int cleanup (lua_State *L) {
   if (handle->future == NULL || handle->cleaned)
     return 0;
   handle->cleaned = 1;
+  if (tpi_is_local(handle->future) && tpi_future_settled(handle->future)) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, 1, 1);
+  }
   tpi_future_read(handle->future);
   if (handle->readers == 0)
     let_go(handle);
@@ -240,6 +246,12 @@ static int collect (lua_State *L) {
   if (handle != NULL)
     let_go(handle);
   return 0;
+}
+
+static int awaited (lua_State *L) {
+  tpi_State *S;
+  lua_pushboolean(L, tpi_future_wanted(self(L, &S)));
+  return 1;
 }
 
 static int to_string (lua_State *L) {
@@ -293,13 +305,24 @@ static int pollfd (lua_State *L) {
   return tpi_l_fd(L);
 }
 
-static const luaL_Reg methods[] = {
-    {"await", await},     {"pawait", pawait},     {"wait", wait},
-    {"get", get},         {"is_ready", is_ready}, {"state", state},
-    {"id", id},           {"progress", progress}, {"cancel", cancel},
-    {"cleanup", cleanup}, {"pollfd", pollfd},     {"events", events},
-    {"timeout", timeout}, {"getfd", pollfd},      {"dirty", is_ready},
-    {NULL, NULL}};
+static const luaL_Reg methods[] = {{"await", await},
+                                   {"pawait", pawait},
+                                   {"wait", wait},
+                                   {"get", get},
+                                   {"is_ready", is_ready},
+                                   {"state", state},
+                                   {"id", id},
+                                   {"progress", progress},
+                                   {"cancel", cancel},
+                                   {"cleanup", cleanup},
+                                   {"pollfd", pollfd},
+                                   {"events", events},
+                                   {"timeout", timeout},
+                                   {"getfd", pollfd},
+                                   {"dirty", is_ready},
+                                   {"detach", tpi_l_detach},
+                                   {"awaited", awaited},
+                                   {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__gc", collect},
                                        {"__tostring", to_string},

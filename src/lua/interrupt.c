@@ -29,24 +29,30 @@ static void handler_begins (lua_State *L, tpi_Fiber *fiber) {
 /* Published first, then looked: who settles our future beats then, so that
    either we see it settled or the beat finds this coroutine. */
 void tpi_fiber_enter (tpi_Place *place, lua_State *L) {
-  tpi_put(&place->pulse->current, L);
-  if (place->fiber != NULL &&
+  tpi_put(place->current, L);
+  if (place->worker != NULL && place->fiber != NULL &&
       tpi_future_settled(tpi_fiber_future(place->fiber)))
     hook_every(L, 1);
 }
 
+static int may_go_on (uint64_t since) { return tpi_now() - since < GRACE; }
+
+/* A program has no hook: there a task that goes on is closed here. */
 void tpi_fiber_check (lua_State *L, tpi_Place *place) {
   tpi_Fiber *fiber = place->fiber;
   if (fiber == NULL || !tpi_future_settled(tpi_fiber_future(fiber)))
     return;
   luaL_checkstack(L, 10, NULL);
-  if (fiber->told == 0)
+  if (fiber->told == 0) {
     fiber->told = tpi_now();
+  } else if (place->worker == NULL && !may_go_on(fiber->told) &&
+             !fiber->closing && tpi_fiber_yields(L, place)) {
+    place->yields = TPI_CLOSING;
+    lua_yield(L, 0);
+  }
   tpi_push_failure(L, tpi_fiber_future(fiber), 0);
   lua_error(L);
 }
-
-static int may_go_on (uint64_t since) { return tpi_now() - since < GRACE; }
 
 /*
 ** Runs in a coroutine that a beat, or entering it, has hooked. At first the
@@ -110,17 +116,18 @@ int tpi_fiber_close_failed (tpi_Place *place, lua_State *co, lua_State *L,
 
 int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from) {
   tpi_Fiber *fiber = place->fiber;
-  lua_State *before = tpi_peek(&place->pulse->current);
+  lua_State *before = tpi_peek(place->current);
   int status, rigid = fiber != NULL ? fiber->rigid : 0;
   if (fiber != NULL)
     fiber->rigid = 1;
   tpi_fiber_enter(place, co);
   status = close_thread(co, from);
-  lua_sethook(co, NULL, 0, 0);
+  if (place->worker != NULL)
+    lua_sethook(co, NULL, 0, 0);
   if (before != NULL)
     tpi_fiber_enter(place, before); /* a beat may have found `co` */
   else
-    tpi_put(&place->pulse->current, NULL);
+    tpi_put(place->current, NULL);
   if (fiber != NULL)
     fiber->rigid = rigid;
   return status;

@@ -2,12 +2,19 @@
 ** luaopen_tidepool_core: what `require "tidepool"` builds on.
 */
 #include "api/table.h"
+#include "core/clock.h"
 #include "core/lock.h"
 #include "core/pools.h"
-#include "lua/place.h"
+#include "lua/local.h"
 
 static int is_future (lua_State *L) {
   lua_pushboolean(L, luaL_testudata(L, 1, "tidepool.Future") != NULL);
+  return 1;
+}
+
+/* -> seconds */
+static int now (lua_State *L) {
+  lua_pushnumber(L, (double)tpi_now() / 1e9);
   return 1;
 }
 
@@ -26,11 +33,32 @@ static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"on_unhandled", tpi_l_on_unhandled},
                                      {"exit_grace", exit_grace},
                                      {"is_future", is_future},
+                                     {"now", now},
                                      {"promise", tpi_l_promise},
+                                     {"spawn", tpi_l_spawn},
+                                     {"after", tpi_l_after},
+                                     {"sleep", tpi_l_sleep},
+                                     {"group", tpi_l_group},
+                                     {"error", tpi_l_error},
                                      {"current", tpi_l_current},
                                      {"task", tpi_l_task},
                                      {"invoke", tpi_l_invoke},
                                      {NULL, NULL}};
+
+/* name of a metatable -> the methods in it */
+static int methods (lua_State *L) {
+  luaL_getmetatable(L, luaL_checkstring(L, 1));
+  lua_getfield(L, -1, "__index");
+  return 1;
+}
+
+/* What the Lua part is written with. */
+static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
+                                   {"child", tpi_l_child},
+                                   {"outside", tpi_l_outside},
+                                   {"own", tpi_l_own},
+                                   {"methods", methods},
+                                   {NULL, NULL}};
 
 static tpi_Lock opening; /* the table of the C API is filled in once a time */
 
@@ -59,10 +87,14 @@ int luaopen_tidepool_core (lua_State *L) {
   tpi_open_future(L);
   tpi_open_task(L);
   tpi_open_promise(L);
+  tpi_open_group(L);
   tpi_open_codes(L);
   tpi_push_module(L);
   tpi_setfuncs(L, functions);
   tpi_open_manager(L);
+  lua_createtable(L, 0, 5);
+  tpi_setfuncs(L, private);
+  lua_setfield(L, -2, "private");
   lua_pushlightuserdata(L, &tpi_api);
   lua_setfield(L, -2, "api");
   lua_pushliteral(L, "tidepool " TIDEPOOL_VERSION);

@@ -23,10 +23,16 @@ static void push_owner (lua_State *L, const char *name) {
     tpi_push_module(L);
     return;
   }
-  tpi_push_upvalue(L, *name == 'F' ? TPI_UP_FUTURE : TPI_UP_MANAGER);
+  lua_pushliteral(L, "tidepool.");
+  lua_pushlstring(L, name, (size_t)(colon - name));
+  lua_concat(L, 2);
+  lua_gettable(L, LUA_REGISTRYINDEX);
   lua_getfield(L, -1, "__index");
   lua_remove(L, -2);
 }
+
+static const char *const owners[] = {
+    "", "AsyncManager:", "Future:", "Promise:", "Group:", NULL};
 
 /* owner -> owner name; the name under which the value at `index` stands in
    it, or nothing */
@@ -73,7 +79,6 @@ static void put_own (tpi_Sender *s, tp_Value *value, const void *address,
 }
 
 int tpi_send_own (tpi_Sender *s, tp_Value *value, int index) {
-  static const char *const owners[] = {"", "AsyncManager:", "Future:"};
   lua_State *L = s->L;
   int ours, found = 0;
   if (lua_getupvalue(L, index, 1) == NULL)
@@ -94,7 +99,7 @@ int tpi_send_own (tpi_Sender *s, tp_Value *value, int index) {
   if (tpi_send_again(s, value, TP_TOTHER | TPI_SHAPED, lua_topointer(L, index)))
     return 1;
   luaL_checkstack(L, 8, NULL);
-  for (int i = 0; !found && i < 3; i++) {
+  for (int i = 0; !found && owners[i] != NULL; i++) {
     push_owner(L, owners[i]);
     found = find(L, owners[i], index);
     if (found) {
@@ -106,13 +111,56 @@ int tpi_send_own (tpi_Sender *s, tp_Value *value, int index) {
   return found;
 }
 
-/* module key -> value. A worker that gets the module without having required
-   it has only what is written in C; when it looks for more, what the file of
-   that name adds is added. */
+/* Those of ours that are written in Lua: function -> name. Its address is the
+   key of the registry. */
+static const char in_lua;
+
+/* -> ; notes those that stand in the module, and among the methods */
+int tpi_l_own (lua_State *L) {
+  tpi_push_weak(L, "k"); /* 1 */
+  for (int i = 0; owners[i] != NULL; i++) {
+    push_owner(L, owners[i]); /* 2 */
+    lua_pushnil(L);
+    while (lua_next(L, 2)) {
+      if (lua_isfunction(L, -1) && !lua_iscfunction(L, -1) &&
+          lua_type(L, -2) == LUA_TSTRING) {
+        lua_pushfstring(L, "%s%s", owners[i], lua_tostring(L, -2));
+        lua_rawset(L, 1);
+      } else {
+        lua_pop(L, 1);
+      }
+    }
+    lua_settop(L, 1);
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &in_lua);
+  return 0;
+}
+
+int tpi_send_own_lua (tpi_Sender *s, tp_Value *value, int index) {
+  lua_State *L = s->L;
+  int top = lua_gettop(L), found = 0;
+  luaL_checkstack(L, 4, NULL);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &in_lua) == LUA_TTABLE) {
+    lua_pushvalue(L, index);
+    found = lua_rawget(L, -2) == LUA_TSTRING;
+    if (found)
+      put_own(s, value, lua_topointer(L, index), lua_tostring(L, -1));
+  }
+  lua_settop(L, top);
+  return found;
+}
+
+/* table key -> value. A worker that gets the module, or some object of ours,
+   without having required it has only what is written in C; when it looks for
+   more, the Lua part is loaded. */
 static int complete_module (lua_State *L) {
   lua_settop(L, 2);
-  lua_pushnil(L);
-  lua_setmetatable(L, 1);
+  for (int i = 0; owners[i] != NULL; i++) {
+    push_owner(L, owners[i]);
+    lua_pushnil(L);
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+  }
   lua_getglobal(L, "require");
   lua_pushliteral(L, "tidepool");
   lua_call(L, 1, 0);
@@ -122,11 +170,15 @@ static int complete_module (lua_State *L) {
 }
 
 void tpi_open_module (lua_State *L) {
-  tpi_push_module(L);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, complete_module);
   lua_setfield(L, -2, "__index");
-  lua_setmetatable(L, -2);
+  for (int i = 0; owners[i] != NULL; i++) {
+    push_owner(L, owners[i]);
+    lua_pushvalue(L, -2);
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+  }
   lua_pop(L, 1);
 }
 

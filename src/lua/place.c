@@ -145,6 +145,8 @@ tpi_Place *tpi_place_of (tpi_Worker *worker) {
            "(memory_limit)",
            place->limit);
   place->pulse = tpi_pulse_take(tpi_fiber_hook);
+  if (place->pulse != NULL)
+    place->current = &place->pulse->current;
   if (place->pulse == NULL || open(place) != TP_OK) {
     close(place);
     return NULL;

@@ -1,9 +1,15 @@
 /*
-** place.h: a worker's own Lua state, and the Lua tasks in it.
+** place.h: a Lua state in which tasks run as coroutines.
 **
-** The worker's thread, but for what says otherwise. The Place is made by the
-** worker's first Lua task and closed when the worker leaves. Each task runs
-** as a coroutine, the base of its Fiber; fibers are recycled.
+** The thread that runs the Lua state, but for what says otherwise. That of a
+** worker is made by the worker's first Lua task and closed when the worker
+** leaves; that of a program has a Place, its loop, from the first coroutine on
+** that it spawns. Each task runs as a coroutine, the base of its Fiber; both
+** are recycled.
+**
+** Tasks of a pool come to a worker. Local ones are spawned by Lua code and
+** stay in its Lua state (local.h). A task that has run has a fiber, and the
+** fibers that it spawned are its children, until it ends.
 **
 ** A worker owns coroutine.resume, wrap and close (coroutine.c), so that an
 ** await in a coroutine of the task's own yields through it: `yields` says
@@ -28,9 +34,10 @@ typedef struct tpi_Fiber tpi_Fiber;
 typedef struct tpi_LuaTask {
   tpi_Task task;               /* its code, if it has one, is retained */
   _Atomic(tpi_Pulse *) runner; /* of who runs it; stays when it is parked */
-  tpi_Fiber *fiber;            /* the worker's; while it is parked */
-  int plain;                   /* the function is not among its arguments */
-  char *origin;                /* owned: a traceback, or NULL */
+  tpi_Fiber *fiber; /* the owner's; while it is parked, or not yet begun */
+  int plain;        /* the function is not among its arguments */
+  int local;        /* reference of its Future; 0 for a task of a pool */
+  char *origin;     /* owned: a traceback, or NULL */
 } tpi_LuaTask;
 
 /* Why a coroutine has yielded to us. */
@@ -43,9 +50,11 @@ struct tpi_Fiber {
   tpi_Place *place;
   tpi_LuaTask *task;
   tpi_Future *alarm; /* of an await with a timeout, or NULL */
-  lua_State *base;
-  int reference; /* of the base, in the registry */
+  lua_State *base;   /* from its beginning on */
+  int reference;     /* of the base, in the registry */
   int started;
+  int tied;            /* parked, and not yet untied */
+  int pause;           /* it goes on at the next turn */
   int door;            /* it waits at one */
   int outcome;         /* what waiting came to */
   int sends;           /* what it raises is about values crossing */
@@ -54,16 +63,33 @@ struct tpi_Fiber {
   uint64_t told;       /* when it was first interrupted, or 0 */
   uint64_t closing;    /* when it, or a handler of it, was given up; or 0 */
   lua_State *given_up; /* which coroutine is being closed then */
+  tpi_Fiber *below;    /* while it runs on top of another one */
+  tpi_Fiber *parent;   /* whose child it is, or NULL */
+  tpi_Fiber *children; /* the youngest */
+  tpi_Fiber *older, *younger;
 };
 
-struct tpi_Place {
+/* A coroutine whose task has ended. */
+typedef struct tpi_Base {
   lua_State *L;
+  int reference;
+} tpi_Base;
+
+enum { TPI_MOST_FREE = 64 }; /* fibers, and bases, kept for the next tasks */
+
+struct tpi_Place {
+  lua_State *L; /* runs nothing but what belongs to no task */
   tpi_State *S;
-  tpi_Worker *worker;
-  tpi_Pulse *pulse;
+  tpi_Worker *worker;            /* or NULL: it is a program's */
+  tpi_Pulse *pulse;              /* likewise */
+  _Atomic(lua_State *) *current; /* of the pulse; `here` in a program */
+  _Atomic(lua_State *) here;
   tpi_Fiber *fiber; /* the one that runs, innermost on the C stack */
   tpi_Fiber *free;
-  unsigned free_count;
+  unsigned free_count, base_count;
+  tpi_Base bases[TPI_MOST_FREE];
+  tpi_Item parked; /* a program's: those that wait, or have not begun */
+  unsigned depth;  /* a program's: tasks on top of each other */
   int yields;
   int warns, warning; /* warnings are on; one has begun */
   char *broken;       /* why it could not be made, or NULL */
@@ -130,9 +156,9 @@ void tpi_kit_free (void *kit);
 /* place: what stands in it into the new Lua state. May raise. */
 void tpi_kit_unpack (lua_State *L, const tpi_Kit *kit);
 
-/* --- fiber.c --- */
+/* --- park.c --- */
 
-/* The current coroutine can give the worker away. */
+/* The current coroutine can give the thread away. */
 int tpi_fiber_yields (lua_State *L, const tpi_Place *place);
 /* Waits for a future: TP_OK, TP_TIMEOUT. If it can it yields, and does not
    return: then `k` is called, and has to call tpi_fiber_back. */
@@ -146,7 +172,36 @@ int tpi_fiber_back (lua_State *L, tpi_Place *place);
 int tpi_fiber_submitted (const tpi_Place *place, int *entered);
 int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
                       lua_KContext context, lua_KFunction k);
+/* Gives the thread away for so many seconds, or for one turn if that is 0, as
+   tpi_fiber_await: TP_TIMEOUT. */
+int tpi_fiber_sleep (lua_State *L, tpi_Place *place, double seconds,
+                     lua_KContext context, lua_KFunction k);
+/* Its coroutine has yielded: it is parked; it is to go on. */
+void tpi_fiber_park (tpi_Fiber *fiber);
+void tpi_fiber_unpark (tpi_Fiber *fiber);
+
+/* --- fiber.c --- */
+
+tpi_Fiber *tpi_fiber_new (tpi_Place *place, tpi_LuaTask *task);
+/* The run and the withdraw of the classes of Lua tasks. */
+tpi_Outcome tpi_fiber_run_on (tpi_Task *task, tpi_Worker *worker);
+void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was);
+void tpi_fiber_push_body (lua_State *L);
+/* Begins, or goes on; from is the coroutine that runs, or NULL. */
+tpi_Outcome tpi_fiber_run (tpi_Place *place, tpi_LuaTask *task,
+                           lua_State *from);
+/* Of a task that ends, or never begins. */
+void tpi_fiber_free (tpi_Fiber *fiber);
 void tpi_fibers_free (tpi_Place *place);
+
+/* --- family.c --- */
+
+void tpi_family_add (tpi_Fiber *parent, tpi_Fiber *child);
+void tpi_family_leave (tpi_Fiber *child);
+/* The task has ended: its children go with it, or go on as its parent's. */
+void tpi_family_end (tpi_Fiber *fiber);
+/* It was cancelled: so are its children. */
+void tpi_family_cancel (tpi_Fiber *fiber);
 
 /* --- interrupt.c --- */
 
@@ -174,10 +229,11 @@ void tpi_replace (lua_State *L, const char *name);
 
 /* --- failure.c --- */
 
-/* The message handler of tasks: notes the traceback; the value stays. */
+/* The message handler of tasks, with the place as its upvalue: notes the
+   traceback; the value stays. */
 int tpi_failure_handler (lua_State *L);
-/* In the task: error -> ; into its future. */
-void tpi_failure_send (lua_State *L, int status);
+/* In the task: error -> Error; and into its future. */
+void tpi_failure_send (lua_State *L, tpi_Place *place, int status);
 /* A task ended with that status, its error on top of the base, or is to be
    closed (LUA_OK): closes the base. TPI_RAISED or TPI_NOROOM. */
 tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber, int status);

@@ -109,6 +109,12 @@ static int progress (lua_State *L) {
   return 0;
 }
 
+/* promise -> Future */
+static int future (lua_State *L) {
+  tpi_push_future_of(L, tpi_state_open(L), &self(L)->future);
+  return 1;
+}
+
 static int cancelled (lua_State *L) {
   lua_pushboolean(L, tpi_future_state(&self(L)->future) == TPI_CANCELLED);
   return 1;
@@ -137,11 +143,9 @@ static int collect (lua_State *L) {
 }
 
 void tpi_open_promise (lua_State *L) {
-  static const luaL_Reg methods[] = {{"resolve", resolve},
-                                     {"reject", reject},
-                                     {"progress", progress},
-                                     {"cancelled", cancelled},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"resolve", resolve},     {"reject", reject}, {"progress", progress},
+      {"cancelled", cancelled}, {"future", future}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", collect},
                                          {"__tostring", to_string},
                                          {"__eq", equal},

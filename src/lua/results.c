@@ -7,7 +7,7 @@
 ** if the future is handed on after all. Either way the values stand in a list
 ** that TPI_UP_OUTCOMES keeps for as long as the Future lives.
 */
-#include "lua/binding.h"
+#include "lua/local.h"
 
 enum { HEAVY = 64 * 1024 }; /* bytes from which on a copy is worth freeing */
 
@@ -65,9 +65,13 @@ int tpi_push_results (lua_State *L, const tpi_State *S,
                       const tpi_Handle *handle) {
   tpi_Future *future = handle->future;
   tpi_List *results = &future->results;
-  int n = (int)results->count;
-  int heavy = !is_light(future) && !tpi_peek(&future->lent) &&
-              tpi_list_weight(results) >= HEAVY && is_plain(results);
+  int n = tpi_is_local(future) ? tpi_local_results(L, future, 1) : -1;
+  int heavy;
+  if (n >= 0)
+    return n;
+  n = (int)results->count;
+  heavy = !is_light(future) && !tpi_peek(&future->lent) &&
+          tpi_list_weight(results) >= HEAVY && is_plain(results);
   if (!heavy && !is_light(future) && !tpi_has_table(results))
     return tpi_receive(L, results);
   lua_pushvalue(L, 1);
@@ -93,6 +97,8 @@ void tpi_restore_results (lua_State *L, tpi_Future *future, int index) {
   tpi_List fresh;
   uint32_t n;
   int rc;
+  if (tpi_is_local(future))
+    tpi_local_lend(L, tpi_state_find(L), future, index);
   if (tpi_future_state(future) != TPI_COMPLETED || !is_light(future))
     return;
   n = future->results.count;

@@ -5,6 +5,8 @@
 
 #include "lua/send.h"
 
+#include "lua/local.h"
+
 enum {
   MANY = 64 * 1024, /* elements that are not taken on trust */
   MOST_STEPS = 30   /* of a path that a message tells */
@@ -249,6 +251,22 @@ static void let_go (void *promise, tpi_List *heir) {
   tpi_promise_release(promise);
 }
 
+/* Future -> */
+static int lend (lua_State *L) {
+  tpi_State *S = tpi_state_find(L);
+  tpi_local_lend(L, S, tpi_check_future(L, S, 1), 1);
+  return 0;
+}
+
+/* From here on its results are sent as well; those that are there, now. */
+static void lend_local (tpi_Sender *s, int index, tpi_Future *future) {
+  luaL_checkstack(s->L, 8, NULL);
+  lua_pushcfunction(s->L, lend);
+  lua_pushvalue(s->L, index);
+  tpi_send_aside(s, 1, 0);
+  tpi_poke(&future->lent, 1);
+}
+
 static tp_Value send_userdata (tpi_Sender *s, int index, const tpi_Path *path,
                                int depth) {
   tp_Value value = tpi_nil();
@@ -256,7 +274,10 @@ static tp_Value send_userdata (tpi_Sender *s, int index, const tpi_Path *path,
   tpi_Manager *manager = tpi_to_manager(s->L, s->S, index);
   tp_Promise *promise = tpi_to_promise(s->L, s->S, index);
   if (future != NULL) {
-    tpi_restore_results(s->L, future, index);
+    if (tpi_is_local(future))
+      lend_local(s, index, future);
+    else
+      tpi_restore_results(s->L, future, index);
     tpi_send_need(s, tpi_push_future(s->list, &value, future));
   } else if (manager != NULL) {
     tpi_send_need(s, tpi_push_manager(s->list, &value, manager->pool));

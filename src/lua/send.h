@@ -74,6 +74,8 @@ int tpi_send_object (tpi_Sender *s, tp_Value *value, int index,
                      const tpi_Path *path, int depth);
 /* The name of a function of tidepool's. */
 int tpi_send_own (tpi_Sender *s, tp_Value *value, int index);
+/* The same for a Lua function. */
+int tpi_send_own_lua (tpi_Sender *s, tp_Value *value, int index);
 void tpi_push_other (tpi_Receiver *r, const tp_Value *value);
 
 #pragma GCC visibility pop

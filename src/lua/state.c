@@ -3,7 +3,7 @@
 #include "core/future.h"
 #include "core/memory.h"
 #include "core/pools.h"
-#include "lua/place.h"
+#include "lua/loop.h"
 
 enum { IDS = 1024, OWED = 4 * 1024 * 1024 };
 
@@ -72,8 +72,10 @@ static int close_state (lua_State *L) {
   tpi_Host *host = S->host;
   if (host == NULL)
     return 0;
-  if (S->place == NULL) /* what a task began goes on without it */
+  if (S->place == NULL) { /* what a task began goes on without it */
+    tpi_loop_close(S);
     tpi_pools_leave(host);
+  }
   tpi_report_unread(L, S);
   S->host = NULL;
   tpi_put(&host->closed, 1);
@@ -96,14 +98,14 @@ static tpi_State *new_state (lua_State *L) {
   tpi_State *S = lua_newuserdatauv(L, sizeof *S, 0);
   static const tpi_State closed;
   *S = closed;
-  S->handler = LUA_NOREF;
+  S->handler = S->outside = LUA_NOREF;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, close_state);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   S->main = main_thread(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &place_key);
-  S->place = lua_touserdata(L, -1);
+  S->place = S->loop = lua_touserdata(L, -1);
   lua_pop(L, 1);
   S->host = S->place != NULL ? tpi_place_host(S->place) : tpi_host_new(0);
   if (S->host == NULL)

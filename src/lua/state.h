@@ -43,6 +43,7 @@ struct tpi_Place;
 
 typedef struct tpi_State {
   struct tpi_Place *place; /* whose Lua state it is, or NULL: the program's */
+  struct tpi_Place *loop;  /* the same; a program's from its first spawn on */
   tpi_Host *host;          /* NULL before opening and after closing */
   lua_State *main;
   const void *future_mt; /* what lua_topointer says of the metatables */
@@ -58,6 +59,7 @@ typedef struct tpi_State {
   tpi_Key keys[TPI_KEYS];   /* and keys... */
   int keyed;                /* ...once there was one */
   int handler;              /* reference of the on_unhandled function */
+  int outside;              /* ...and of the one for coroutines of others */
   int reporting;            /* a report is under way */
   int closing;              /* of a worker */
 } tpi_State;

@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "core/follow.h"
 #include "core/memory.h"
-#include "lua/place.h"
+#include "lua/loop.h"
 
 enum { SMALL = 256, MOST_ROOM = 2048, MOST_ARGS = 250 };
 
@@ -187,14 +187,20 @@ static int submit (lua_State *L, tpi_State *S, const tpi_Manager *manager,
   return rc;
 }
 
+/* The waiting is a task's own matter: in a worker, or where the loop of the
+   program goes on meanwhile. */
+static int may_yield (lua_State *L, const tpi_State *S) {
+  return S->place != NULL || tpi_loop_yields(L, S);
+}
+
 /* In a worker it is the running task that was cancelled; the program was
    interrupted, with the reason on top. */
 static int raise (lua_State *L, const tpi_State *S, int rc,
                   const tpi_Task *task) {
   if (rc != TP_CANCELLED)
     return tpi_raise_code(L, rc, tpi_name_of(&task->future));
-  if (S->place != NULL)
-    tpi_fiber_check(L, S->place);
+  if (tpi_loop_fiber(S) != NULL)
+    tpi_fiber_check(L, S->loop);
   return lua_error(L);
 }
 
@@ -215,7 +221,7 @@ static tpi_Task *prepare (lua_State *L, tpi_State *S, tpi_Manager *manager) {
 /* ... Future: a task of a worker was waiting at the door */
 static int called (lua_State *L, int status, lua_KContext context) {
   tpi_State *S = tpi_state(L);
-  int entered, rc = tpi_fiber_submitted(S->place, &entered);
+  int entered, rc = tpi_fiber_submitted(S->loop, &entered);
   (void)status, (void)context;
   return rc == TP_OK ? 1
                      : raise(L, S, rc, tpi_task_of(tpi_to_future(L, S, -1)));
@@ -226,10 +232,10 @@ int tpi_l_call (lua_State *L) {
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
   tpi_Task *task = prepare(L, S, manager);
   int rc;
-  if (S->place == NULL || manager->fails)
+  if (manager->fails || !may_yield(L, S))
     rc = submit(L, S, manager, task);
   else if ((rc = tpi_pool_submit(manager->pool, task, NULL)) == TP_FULL)
-    rc = tpi_fiber_submit(L, S->place, task, 0, called);
+    rc = tpi_fiber_submit(L, S->loop, task, 0, called);
   return rc == TP_OK ? 1 : raise(L, S, rc, task);
 }
 
@@ -289,9 +295,9 @@ static int submit_rest (lua_State *L, int status, lua_KContext waited);
 /* The next one as call does; in a worker it may yield, and not return. */
 static int submit_one (lua_State *L, tpi_State *S, const tpi_Manager *manager,
                        tpi_Task *task) {
-  if (S->place == NULL)
+  if (!may_yield(L, S))
     return submit(L, S, manager, task);
-  return tpi_fiber_submit(L, S->place, task, 1, submit_rest);
+  return tpi_fiber_submit(L, S->loop, task, 1, submit_rest);
 }
 
 /* manager name list batch futures -> futures; as many at once as enter, then
@@ -301,7 +307,7 @@ static int submit_rest (lua_State *L, int status, lua_KContext waited) {
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
   Batch *batch = lua_touserdata(L, 4);
   int entered = 0;
-  int rc = waited ? tpi_fiber_submitted(S->place, &entered) : TP_OK;
+  int rc = waited ? tpi_fiber_submitted(S->loop, &entered) : TP_OK;
   (void)status;
   batch->done += entered != 0;
   while (batch->done < batch->count && rc == TP_OK) {

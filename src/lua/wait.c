@@ -1,8 +1,12 @@
 /*
-** How a Lua state of the program blocks: polling, the descriptor, interrupts.
+** How a Lua state of the program waits: by running its loop, polling, the
+** descriptor, interrupts.
 */
+#include <limits.h>
+
+#include "core/alarm.h"
 #include "core/clock.h"
-#include "lua/binding.h"
+#include "lua/loop.h"
 
 /* ---------------------------------------------------------------- */
 /* Interrupts                                                        */
@@ -45,13 +49,22 @@ static int hooked (void *argument) {
          (!sleep->deaf && pending(sleep->main));
 }
 
-/* What was set until now runs: from here on a new hook is an interrupt. In a
-   finalizer Lua runs no hooks, and the one that is due stays. */
-void tpi_sleep_prepare (lua_State *L, tpi_State *S) {
-  if (tpi_host_need_bell(S->host) != TP_OK)
-    luaL_error(L, "cannot wait: no descriptor left for this process");
+void tpi_sleep_interrupt (lua_State *L, tpi_State *S) {
   if (pending(S->main))
     let_hook_run(L, S);
+}
+
+/* What was set until now runs: from here on a new hook is an interrupt. In a
+   finalizer Lua runs no hooks, and the one that is due stays. */
+static void prepare (lua_State *L, tpi_State *S) {
+  if (tpi_host_need_bell(S->host) != TP_OK)
+    luaL_error(L, "cannot wait: no descriptor left for this process");
+  tpi_sleep_interrupt(L, S);
+}
+
+void tpi_sleep_prepare (lua_State *L, tpi_State *S) {
+  tpi_loop_turn(L, S, NULL, UINT_MAX);
+  prepare(L, S);
 }
 
 void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep) {
@@ -79,40 +92,214 @@ int tpi_sleep_interrupted (lua_State *L, tpi_State *S) {
 }
 
 /* ---------------------------------------------------------------- */
+/* Waiting                                                           */
+/* ---------------------------------------------------------------- */
 
-/* Hooks may run wherever we may be interrupted, and clean the future up: it
-   is looked at anew each time. */
-static int block (lua_State *L, tpi_State *S, const tpi_Handle *handle,
-                  uint64_t deadline) {
-  tpi_Future *future = tpi_future_at(L, handle);
-  if (tpi_future_settled(future))
-    return TP_OK;
-  if (future->class->orphaned != NULL && future->class->orphaned(future))
-    return TP_BROKEN;
-  if (deadline == 0)
-    return TP_TIMEOUT;
-  if (tpi_future_spin(future, S->host))
-    return TP_OK;
-  for (;;) {
-    tpi_Sleep sleep;
-    int answer;
-    tpi_sleep_prepare(L, S);
-    future = tpi_future_at(L, handle);
-    tpi_sleep_init(S, &sleep);
+/* One sleep, for a future (or NULL: for the time alone), with an eye on
+   another one (or NULL). */
+static int sleep_once (lua_State *L, tpi_State *S, tpi_Future *future,
+                       tpi_Future *own, uint64_t deadline) {
+  tpi_Sleep sleep, watch;
+  int answer;
+  (void)L;
+  tpi_sleep_init(S, &sleep);
+  if (own != NULL) {
+    tpi_sleep_init(S, &watch);
+    watch.parker.waiter.aside = 1;
+    if (!tpi_future_join(own, &watch.parker.waiter)) {
+      tpi_park_left(&watch.parker);
+      tpi_park_left(&sleep.parker);
+      return TPI_STOPPED;
+    }
+    sleep.parker.also = &watch.parker;
+  }
+  if (future != NULL) {
     answer = tpi_future_wait(future, &sleep.parker, deadline);
+  } else {
+    answer = tpi_park(&sleep.parker, deadline);
+    tpi_park_left(&sleep.parker);
+  }
+  if (own != NULL) {
+    if (tpi_future_leave(own, &watch.parker.waiter))
+      tpi_park_left(&watch.parker);
+    else
+      tpi_park_told(&watch.parker);
+  }
+  return answer;
+}
+
+/* Hooks, and what the loop runs, may clean the future up: it is looked at anew
+   each time. A running task that was cancelled waits no more. */
+static int drive (lua_State *L, tpi_State *S, const tpi_Handle *handle,
+                  uint64_t deadline) {
+  tpi_Fiber *fiber = tpi_loop_fiber(S);
+  tpi_Future *own = fiber != NULL ? tpi_fiber_future(fiber) : NULL;
+  for (;;) {
+    tpi_Future *future = handle != NULL ? tpi_future_at(L, handle) : NULL;
+    int answer;
+    tpi_loop_turn(L, S, future, UINT_MAX);
+    future = handle != NULL ? tpi_future_at(L, handle) : NULL;
+    if (fiber != NULL)
+      tpi_fiber_check(L, fiber->place);
+    if (future != NULL && tpi_future_settled(future))
+      return TP_OK;
+    if (deadline == 0)
+      return TP_TIMEOUT;
+    if (future != NULL && S->host->ready == NULL &&
+        tpi_future_spin(future, S->host))
+      return TP_OK;
+    prepare(L, S);
+    future = handle != NULL ? tpi_future_at(L, handle) : NULL;
+    answer = sleep_once(L, S, future, own, deadline);
     if (answer != TPI_STOPPED)
       return answer == TPI_RUNG ? TP_OK : TP_TIMEOUT;
+    if (deadline != TPI_NEVER && tpi_until(deadline) == 0)
+      deadline = 0; /* what is ready keeps us from sleeping, not from ending */
     tpi_sleep_stopped(L, S);
   }
 }
 
+/* Notes what the running task awaits, so that rings are found. */
+static int drive_in_task (lua_State *L, tpi_State *S, tpi_Fiber *fiber,
+                          const tpi_Handle *handle, uint64_t deadline) {
+  tpi_Place *place = fiber->place;
+  tpi_Task *task = &fiber->task->task;
+  int rc;
+  tpi_fiber_check(L, place);
+  if (task->awaits != NULL) /* of a wait that was interrupted */
+    tpi_task_awaits_no_more(task);
+  rc = handle == NULL ? TP_OK
+                      : tpi_task_await(task, tpi_future_at(L, handle), 0,
+                                       place->ring, sizeof place->ring);
+  if (rc == TP_INVALID)
+    luaL_error(L, "tasks that would wait for each other: %s", place->ring);
+  if (rc == TP_FULL)
+    luaL_error(L, "what is awaited waits for this task, which cannot yield");
+  rc = drive(L, S, handle, deadline);
+  if (handle != NULL)
+    tpi_task_awaits_no_more(task);
+  return rc;
+}
+
 /* Who watches the descriptor takes this for a look at what has settled. */
-int tpi_await (lua_State *L, tpi_State *S, const tpi_Handle *handle,
-               uint64_t deadline) {
-  int rc = block(L, S, handle, deadline);
+static int block (lua_State *L, tpi_State *S, const tpi_Handle *handle,
+                  double seconds) {
+  uint64_t deadline = seconds == 0 ? 0 : tpi_deadline(seconds);
+  tpi_Fiber *fiber = tpi_loop_fiber(S);
+  tpi_Future *future = handle != NULL ? tpi_future_at(L, handle) : NULL;
+  int rc;
+  if (future != NULL && !tpi_future_settled(future) &&
+      future->class->orphaned != NULL && future->class->orphaned(future))
+    return TP_BROKEN;
+  rc = fiber != NULL ? drive_in_task(L, S, fiber, handle, deadline)
+                     : drive(L, S, handle, deadline);
   if (tpi_peek(&S->host->listens))
     tpi_host_drain(S->host);
   return rc;
+}
+
+enum { OUTSIDE = 64 }; /* in a context: the function of below was called */
+
+/* In a coroutine that somebody else runs, which may be able to wait there. */
+static int is_outside (lua_State *L, const tpi_State *S) {
+  return S->outside != LUA_NOREF && tpi_loop_fiber(S) == NULL &&
+         lua_isyieldable(L);
+}
+
+/* -> has it waited? May yield, and not return. */
+static void wait_outside (lua_State *L, const tpi_State *S, int index,
+                          double seconds, lua_KContext context,
+                          lua_KFunction k) {
+  luaL_checkstack(L, 4, NULL);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, S->outside);
+  lua_pushvalue(L, index);
+  if (seconds < 0)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, seconds);
+  lua_callk(L, 2, 1, context | OUTSIDE, k);
+}
+
+static int waited_outside (lua_State *L, tpi_State *S, int index,
+                           double seconds) {
+  const tpi_Handle *handle = tpi_check_handle(L, S, index);
+  int waited = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (!waited)
+    return block(L, S, handle, seconds);
+  return tpi_future_settled(tpi_future_at(L, handle)) ? TP_OK : TP_TIMEOUT;
+}
+
+int tpi_wait_for (lua_State *L, tpi_State *S, int index, double seconds,
+                  lua_KContext context, lua_KFunction k) {
+  tpi_Handle *handle = tpi_check_handle(L, S, index);
+  tpi_Future *future = tpi_future_at(L, handle);
+  if (S->place != NULL || tpi_loop_yields(L, S))
+    return tpi_fiber_await(L, S->loop, future, seconds, context, k);
+  if (seconds != 0 && !tpi_future_settled(future) && is_outside(L, S)) {
+    wait_outside(L, S, index, seconds, context, k);
+    return waited_outside(L, S, index, seconds);
+  }
+  return block(L, S, handle, seconds);
+}
+
+int tpi_wait_back (lua_State *L, tpi_State *S, int index, double seconds,
+                   lua_KContext *context) {
+  if (!(*context & OUTSIDE))
+    return tpi_fiber_back(L, S->loop);
+  *context &= ~(lua_KContext)OUTSIDE;
+  return waited_outside(L, S, index, seconds);
+}
+
+/* function or nil -> */
+int tpi_l_outside (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  if (!lua_isnoneornil(L, 1))
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+  luaL_unref(L, LUA_REGISTRYINDEX, S->outside);
+  S->outside = LUA_NOREF;
+  lua_settop(L, 1);
+  if (!lua_isnil(L, 1))
+    S->outside = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 0;
+}
+
+/* ---------------------------------------------------------------- */
+/* Time                                                              */
+/* ---------------------------------------------------------------- */
+
+static int slept (lua_State *L, int status, lua_KContext context) {
+  tpi_State *S = tpi_state(L);
+  (void)status;
+  if (context & OUTSIDE)
+    waited_outside(L, S, 2, -1);
+  else
+    tpi_fiber_back(L, S->loop);
+  return 0;
+}
+
+/* seconds -> */
+int tpi_l_sleep (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  double seconds = luaL_checknumber(L, 1);
+  luaL_argcheck(L, seconds >= 0, 1, "seconds must be 0 or more");
+  lua_settop(L, 1);
+  tpi_state_turn(L, S);
+  if (S->place != NULL || tpi_loop_yields(L, S)) {
+    if (tpi_loop_fiber(S) == NULL)
+      luaL_error(L, "sleep outside of a task");
+    tpi_fiber_sleep(L, S->loop, seconds, 0, slept);
+  } else if (is_outside(L, S)) {
+    tpi_Handle *handle = tpi_push_future_handle(L);
+    handle->future = tpi_alarm_new(seconds);
+    if (handle->future == NULL)
+      luaL_error(L, "not enough memory");
+    wait_outside(L, S, 2, -1, 0, slept);
+    waited_outside(L, S, 2, -1);
+  } else {
+    block(L, S, NULL, seconds);
+  }
+  return 0;
 }
 
 double tpi_opt_seconds (lua_State *L, int index, double absent) {
@@ -130,7 +317,7 @@ static void sleep_on_news (lua_State *L, tpi_State *S, uint64_t deadline) {
   unsigned listened = tpi_peek(&host->listens);
   tpi_Sleep sleep;
   int answer;
-  tpi_sleep_prepare(L, S);
+  prepare(L, S);
   tpi_sleep_init(S, &sleep);
   tpi_put(&host->listens, 1);
   answer = tpi_host_sleep(host, 1, deadline, hooked, &sleep);
@@ -148,16 +335,21 @@ static tpi_State *state_of_program (lua_State *L) {
   return S;
 }
 
+enum { MOST_AT_ONCE = 100 }; /* in one poll: whoever polls has more to do */
+
 int tpi_l_poll (lua_State *L) {
   tpi_State *S = state_of_program(L);
   double seconds = tpi_opt_seconds(L, 1, 0);
   uint64_t deadline = seconds > 0 ? tpi_deadline(seconds) : 0;
   int news;
   tpi_state_turn(L, S);
-  while (!(news = tpi_host_drain(S->host)) && deadline != 0) {
-    if (tpi_until(deadline) == 0)
+  for (;;) {
+    tpi_loop_turn(L, S, NULL, MOST_AT_ONCE);
+    news = tpi_host_drain(S->host);
+    if (news || deadline == 0 || tpi_until(deadline) == 0)
       break;
-    sleep_on_news(L, S, deadline);
+    if (S->host->ready == NULL)
+      sleep_on_news(L, S, deadline);
   }
   tpi_state_turn(L, S);
   lua_pushboolean(L, news);

@@ -67,9 +67,9 @@ static void tell (tpi_Waiter *w, tpi_Waiter **more) {
 }
 
 static void tells_each_waiter_once (void **state) {
-  Told told[3] = {{{NULL, NULL, tell}, 0},
-                  {{NULL, NULL, tell}, 0},
-                  {{NULL, NULL, tell}, 0}};
+  Told told[3] = {{{NULL, NULL, tell, 0}, 0},
+                  {{NULL, NULL, tell, 0}, 0},
+                  {{NULL, NULL, tell, 0}, 0}};
   tpi_Future *f = make(NULL);
   (void)state;
   for (int i = 0; i < 3; i++)

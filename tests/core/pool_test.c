@@ -136,7 +136,7 @@ static void tell_slowly (tpi_Waiter *waiter, tpi_Waiter **more) {
 static void who_is_telling_seeks_nothing (void **state) {
   tp_Manager *pool = make(2, 10);
   tpi_Task *first = task(pool, "p.gate", 0), *second;
-  tpi_Waiter waiter = {NULL, NULL, tell_slowly};
+  tpi_Waiter waiter = {NULL, NULL, tell_slowly, 0};
   (void)state;
   assert_true(tpi_future_join(&first->future, &waiter));
   wait_asleep(pool, 2);

@@ -1,0 +1,205 @@
+#include "core/group.h"
+
+#include "core/lock.h"
+#include "core/memory.h"
+
+struct tpi_Group {
+  atomic_uint refs; /* the owner's, and one of each member */
+  tpi_Lock lock;
+  tpi_Member *arrived, **end; /* lock */
+  tpi_Future *signal;         /* retained; or NULL; lock */
+  tpi_Member *members;        /* the owner's, as all that follows */
+  unsigned count;
+};
+
+/* ---------------------------------------------------------------- */
+/* The signal                                                        */
+/* ---------------------------------------------------------------- */
+
+typedef struct Signal {
+  tpi_Future future;
+  tpi_Group *group; /* retained */
+} Signal;
+
+static void let_go (tpi_Group *g) {
+  if (tpi_unref(&g->refs))
+    tpi_free(g);
+}
+
+static void destroy (tpi_Future *future, tpi_List *heir) {
+  let_go(((Signal *)(void *)future)->group);
+  tpi_future_fini(future, heir, tpi_future_free);
+}
+
+static const tpi_Class class = {NULL, NULL, NULL, NULL, NULL, destroy, 0};
+
+static tpi_Future *new_signal (tpi_Group *g) {
+  Signal *signal = tpi_alloc(sizeof *signal);
+  if (signal == NULL)
+    return NULL;
+  tpi_future_init(&signal->future, &class, NULL, NULL, 0);
+  tpi_future_claim(&signal->future);
+  signal->group = g;
+  tpi_ref(&g->refs);
+  return &signal->future;
+}
+
+tpi_Future *tpi_group_signal (tpi_Group *g) {
+  tpi_Future *signal = new_signal(g);
+  tpi_Future *before;
+  int ready;
+  if (signal == NULL)
+    return NULL;
+  tpi_future_retain(signal); /* the caller's */
+  tpi_lock(&g->lock);
+  before = g->signal;
+  g->signal = signal;
+  ready = g->arrived != NULL;
+  if (ready)
+    g->signal = NULL;
+  tpi_unlock(&g->lock);
+  if (before != NULL) { /* nobody waits for two at a time */
+    tpi_future_complete(before);
+    tpi_future_release(before);
+  }
+  if (ready) {
+    tpi_future_complete(signal);
+    tpi_future_release(signal);
+  }
+  return signal;
+}
+
+/* ---------------------------------------------------------------- */
+/* Members                                                           */
+/* ---------------------------------------------------------------- */
+
+static void tell (tpi_Waiter *w, tpi_Waiter **more) {
+  tpi_Member *m = (tpi_Member *)(void *)w;
+  tpi_Group *g = m->group;
+  tpi_Future *signal;
+  tpi_ref(&g->refs); /* its owner may take the member at once, and go */
+  tpi_lock(&g->lock);
+  m->arrived = 1;
+  m->next = NULL;
+  *g->end = m;
+  g->end = &m->next;
+  signal = g->signal;
+  g->signal = NULL;
+  tpi_unlock(&g->lock);
+  if (signal != NULL)
+    tpi_future_settle(signal, TPI_COMPLETED, more);
+  tpi_future_release(signal);
+  let_go(g);
+}
+
+tpi_Group *tpi_group_new (void) {
+  tpi_Group *g = tpi_calloc(sizeof *g);
+  if (g == NULL)
+    return NULL;
+  tpi_poke(&g->refs, 1);
+  g->end = &g->arrived;
+  return g;
+}
+
+tpi_Member *tpi_group_add (tpi_Group *g, tpi_Future *future, int reference) {
+  tpi_Member *m = tpi_calloc(sizeof *m);
+  if (m == NULL)
+    return NULL;
+  tpi_waiter_init(&m->waiter, tell);
+  m->group = g;
+  m->future = future;
+  m->reference = reference;
+  tpi_ref(&g->refs);
+  tpi_future_retain(future);
+  m->older = g->members;
+  if (m->older != NULL)
+    m->older->younger = m;
+  g->members = m;
+  g->count++;
+  if (!tpi_future_join(future, &m->waiter))
+    tpi_waiter_tell(&m->waiter);
+  return m;
+}
+
+static void unchain (tpi_Member *m) {
+  tpi_Group *g = m->group;
+  if (m->younger != NULL)
+    m->younger->older = m->older;
+  else
+    g->members = m->older;
+  if (m->older != NULL)
+    m->older->younger = m->younger;
+  g->count--;
+}
+
+/* Out of those that have settled; the lock is held. */
+static void take_locked (tpi_Group *g, tpi_Member **at) {
+  tpi_Member *m = *at;
+  *at = m->next;
+  if (m->next == NULL)
+    g->end = at;
+}
+
+tpi_Member *tpi_group_take (tpi_Group *g) {
+  tpi_Member *m;
+  tpi_lock(&g->lock);
+  m = g->arrived;
+  if (m != NULL)
+    take_locked(g, &g->arrived);
+  tpi_unlock(&g->lock);
+  if (m != NULL)
+    unchain(m);
+  return m;
+}
+
+static int has_arrived (tpi_Member *m) {
+  int arrived;
+  tpi_lock(&m->group->lock);
+  arrived = m->arrived;
+  tpi_unlock(&m->group->lock);
+  return arrived;
+}
+
+/* One that has left cannot tell any more; else it has, or will in a moment. */
+void tpi_group_remove (tpi_Member *m) {
+  tpi_Group *g = m->group;
+  if (!tpi_future_leave(m->future, &m->waiter)) {
+    tpi_Member **at = &g->arrived;
+    while (!has_arrived(m))
+      tpi_relax();
+    tpi_lock(&g->lock);
+    while (*at != m)
+      at = &(*at)->next;
+    take_locked(g, at);
+    tpi_unlock(&g->lock);
+  }
+  unchain(m);
+}
+
+void tpi_member_free (tpi_Member *m) {
+  tpi_Group *g = m->group;
+  tpi_future_release(m->future);
+  tpi_free(m);
+  let_go(g);
+}
+
+tpi_Member *tpi_group_members (const tpi_Group *g) { return g->members; }
+
+unsigned tpi_group_count (const tpi_Group *g) { return g->count; }
+
+void tpi_group_close (tpi_Group *g) {
+  tpi_Future *signal;
+  while (g->members != NULL) {
+    tpi_Member *m = g->members;
+    tpi_group_remove(m);
+    tpi_member_free(m);
+  }
+  tpi_lock(&g->lock);
+  signal = g->signal;
+  g->signal = NULL;
+  tpi_unlock(&g->lock);
+  if (signal != NULL)
+    tpi_future_complete(signal);
+  tpi_future_release(signal);
+  let_go(g);
+}

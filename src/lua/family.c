@@ -1,0 +1,76 @@
+/*
+** Who spawned whom: a task that is cancelled, or fails, takes along what it
+** has spawned and not let go of. Links between fibers of one place.
+*/
+#include "lua/place.h"
+
+void tpi_family_add (tpi_Fiber *parent, tpi_Fiber *child) {
+  child->parent = parent;
+  if (parent == NULL)
+    return;
+  child->older = parent->children;
+  child->younger = NULL;
+  if (child->older != NULL)
+    child->older->younger = child;
+  parent->children = child;
+}
+
+void tpi_family_leave (tpi_Fiber *child) {
+  if (child->parent == NULL)
+    return;
+  if (child->younger != NULL)
+    child->younger->older = child->older;
+  else
+    child->parent->children = child->older;
+  if (child->older != NULL)
+    child->older->younger = child->younger;
+  child->parent = child->older = child->younger = NULL;
+}
+
+static int cancel (tpi_Fiber *fiber) {
+  return tpi_future_cancel(tpi_fiber_future(fiber),
+                           "what had spawned it was cancelled");
+}
+
+/* The tree below it, without recursion. Cancelling tells waiters, which run no
+   Lua here, so the links stay as they are. One that had settled before sees to
+   its children itself. */
+void tpi_family_cancel (tpi_Fiber *top) {
+  tpi_Fiber *f = top;
+  int goes_down = 1;
+  for (;;) {
+    if (goes_down && f->children != NULL) {
+      f = f->children;
+    } else {
+      while (f != top && f->older == NULL)
+        f = f->parent;
+      if (f == top)
+        return;
+      f = f->older;
+    }
+    goes_down = cancel(f);
+  }
+}
+
+static void bequeath (tpi_Fiber *fiber) {
+  while (fiber->children != NULL) {
+    tpi_Fiber *child = fiber->children;
+    tpi_family_leave(child);
+    tpi_family_add(fiber->parent, child);
+  }
+}
+
+static void disown (tpi_Fiber *fiber) {
+  while (fiber->children != NULL)
+    tpi_family_leave(fiber->children);
+}
+
+void tpi_family_end (tpi_Fiber *fiber) {
+  if (fiber->failed || tpi_future_settled(tpi_fiber_future(fiber))) {
+    tpi_family_cancel(fiber);
+    disown(fiber);
+  } else {
+    bequeath(fiber);
+  }
+  tpi_family_leave(fiber);
+}

@@ -1,0 +1,129 @@
+#include "lua/loop.h"
+
+#include "core/memory.h"
+#include "lua/local.h"
+
+enum { MOST_DEPTH = 24 };
+
+/* ---------------------------------------------------------------- */
+/* Making and closing                                                */
+/* ---------------------------------------------------------------- */
+
+tpi_Place *tpi_loop_of (lua_State *L, tpi_State *S) {
+  tpi_Place *place = S->loop;
+  lua_State *own;
+  if (place != NULL)
+    return place;
+  own = lua_newthread(L);
+  luaL_ref(L, LUA_REGISTRYINDEX);
+  place = tpi_calloc(sizeof *place);
+  if (place == NULL)
+    luaL_error(L, "not enough memory");
+  place->L = own;
+  place->S = S;
+  place->current = &place->here;
+  tpi_ring_init(&place->parked);
+  S->loop = place;
+  return place;
+}
+
+/* Nobody runs it any more. */
+static void drop (tpi_Fiber *fiber) {
+  tpi_Future *future = tpi_fiber_future(fiber);
+  if (fiber->tied)
+    tpi_fiber_unpark(fiber);
+  tpi_future_cancel(future, "its Lua state was closed");
+  fiber->task->fiber = NULL;
+  tpi_free(fiber);
+  tpi_future_release(future);
+}
+
+void tpi_loop_close (tpi_State *S) {
+  tpi_Place *place = S->loop;
+  tpi_Fiber *fiber;
+  if (place == NULL)
+    return;
+  while (place->parked.next != &place->parked) {
+    tpi_Parked *parked = tpi_parked_at(place->parked.next);
+    tpi_ring_remove(&parked->item);
+    drop(((tpi_LuaTask *)(void *)parked->task)->fiber);
+  }
+  while ((fiber = place->fiber) != NULL) { /* closed from within */
+    place->fiber = fiber->below;
+    drop(fiber);
+  }
+  tpi_host_hear(S->host);
+  while (tpi_host_next(S->host) != NULL) {
+  }
+  tpi_fibers_free(place);
+  tpi_free(place);
+  S->loop = NULL;
+}
+
+/* ---------------------------------------------------------------- */
+/* Running                                                           */
+/* ---------------------------------------------------------------- */
+
+/* Who watches the descriptor hears of it. */
+void tpi_loop_add (tpi_Place *place, tpi_Parked *parked, int ready) {
+  tpi_Host *host = place->S->host;
+  tpi_ring_add(&place->parked, &parked->item);
+  if (!ready)
+    return;
+  tpi_host_ready(host, &parked->heard.node);
+  if (tpi_peek(&host->listens))
+    tpi_host_wake(host);
+}
+
+static void settle (tpi_Task *task, tpi_Outcome outcome) {
+  tpi_Future *future = &task->future;
+  int won = 0;
+  if (task->timer != NULL)
+    tpi_timer_stop(task->timer);
+  if (outcome == TPI_RETURNED)
+    won = tpi_future_complete(future);
+  else if (outcome == TPI_RAISED)
+    won = tpi_future_fail(future);
+  else
+    tpi_future_end(future, TPI_FAILED, TPI_ERROR,
+                   (char *)(uintptr_t) "out of memory", 1, NULL);
+  if (!won)
+    tpi_list_fini(&future->results);
+  tpi_future_release(future);
+}
+
+/* On top of another one it holds that up. */
+static void run (lua_State *L, tpi_Place *place, tpi_Parked *parked) {
+  tpi_Task *task = parked->task, *below;
+  tpi_Outcome outcome;
+  tpi_Cover cover;
+  below = place->fiber != NULL ? &place->fiber->task->task : NULL;
+  tpi_ring_remove(&parked->item);
+  if (below != NULL)
+    tpi_task_cover(&cover, below, &task->future);
+  place->depth++;
+  outcome = tpi_fiber_run(place, (tpi_LuaTask *)(void *)task, L);
+  place->depth--;
+  if (below != NULL)
+    tpi_task_uncover(&cover);
+  if (outcome != TPI_PARKED)
+    settle(task, outcome);
+}
+
+void tpi_loop_turn (lua_State *L, tpi_State *S, tpi_Future *until,
+                    unsigned most) {
+  tpi_Host *host = S->host;
+  unsigned n;
+  if (S->loop == NULL || S->place != NULL)
+    return;
+  tpi_host_hear(host);
+  n = host->ready_count < most ? host->ready_count : most;
+  if (n > 0 && S->loop->depth >= MOST_DEPTH)
+    luaL_error(L, "awaits that cannot yield are nested too deep");
+  while (n-- > 0 && host->ready != NULL) {
+    run(L, S->loop, tpi_parked_ready_at(tpi_host_next(host)));
+    tpi_sleep_interrupt(L, S);
+    if (until != NULL && tpi_future_settled(until))
+      return;
+  }
+}
