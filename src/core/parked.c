@@ -32,10 +32,13 @@ static void tell_door (tpi_Waiter *w, tpi_Waiter **more) {
 }
 
 void tpi_parked_init (tpi_Parked *p, tpi_Task *task, tpi_Worker *worker) {
-  memset(p, 0, sizeof *p);
+  p->item.next = p->item.prev = NULL;
+  p->next = NULL;
   p->task = task;
   p->worker = worker;
-  p->door.tell = tell_door;
+  p->host = NULL;
+  p->nties = 0;
+  tpi_waiter_init(&p->door, tell_door);
   tpi_poke(&p->told, 0);
 }
 

@@ -1,6 +1,7 @@
 /*
 ** Lua tasks as coroutines of a Lua state.
 */
+#include <stddef.h>
 #include <string.h>
 
 #include "core/follow.h"
@@ -16,7 +17,7 @@ tpi_Fiber *tpi_fiber_new (tpi_Place *place, tpi_LuaTask *task) {
   if (fiber != NULL) {
     place->free = fiber->next;
     place->free_count--;
-    memset(fiber, 0, sizeof *fiber);
+    memset(&fiber->next, 0, sizeof *fiber - offsetof(tpi_Fiber, next));
   } else {
     fiber = tpi_calloc(sizeof *fiber);
   }

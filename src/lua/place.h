@@ -44,8 +44,8 @@ typedef struct tpi_LuaTask {
 enum { TPI_NOT, TPI_AWAITING, TPI_CLOSING };
 
 struct tpi_Fiber {
-  tpi_Parked parked;
-  tpi_Admission admission; /* at the door of a pool */
+  tpi_Parked parked;       /* these two are filled in for each wait; */
+  tpi_Admission admission; /* ...at the door of a pool */
   tpi_Fiber *next;         /* of the free ones */
   tpi_Place *place;
   tpi_LuaTask *task;
