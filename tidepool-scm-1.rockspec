@@ -63,6 +63,7 @@ build = {
         "src/core/value.c",
         "src/core/word.c",
         "src/core/worker.c",
+        "src/lua/batch.c",
         "src/lua/capi.c",
         "src/lua/check.c",
         "src/lua/chunk.c",

@@ -12,7 +12,13 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
   tpi_future_fini(future, heir, tpi_future_free);
 }
 
-static const tpi_Class class = {NULL, NULL, NULL, NULL, NULL, destroy, 0};
+/* Cancelled: its time does not matter any more. */
+static void withdraw (tpi_Future *future, tpi_Phase was) {
+  (void)was;
+  tpi_timer_stop(((Alarm *)(void *)future)->timer);
+}
+
+static const tpi_Class class = {withdraw, NULL, NULL, NULL, NULL, destroy, 0};
 
 tpi_Future *tpi_alarm_new (double seconds) {
   Alarm *alarm = tpi_alloc(sizeof *alarm);

@@ -1,6 +1,7 @@
 /*
 ** alarm.h: a future that fails with kind "timeout" at its time, and does
 ** nothing else: what a task is tied to that waits for so long at most.
+** Cancelling it stops it.
 **
 ** Any thread; nothing blocks.
 */

@@ -75,9 +75,11 @@ void tpi_promise_release (tp_Promise *promise) {
   if (promise == NULL || !tpi_unref(&promise->writers))
     return;
   if (!tpi_future_settled(&promise->future) &&
-      tpi_see(&promise->follows) == NULL)
+      tpi_see(&promise->follows) == NULL) {
     tpi_promise_fail(promise, TPI_KIND_BROKEN,
                      "the promise was dropped unresolved");
+    tpi_future_read(&promise->future); /* news for who waits, and no other */
+  }
   tpi_future_release(&promise->future);
 }
 

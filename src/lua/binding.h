@@ -208,9 +208,12 @@ int tpi_wait_for (lua_State *L, tpi_State *S, int index, double seconds,
                   lua_KContext context, lua_KFunction k);
 int tpi_wait_back (lua_State *L, tpi_State *S, int index, double seconds,
                    lua_KContext *context);
+/* Does somebody else run this coroutine, who may have it wait? */
+int tpi_is_outside (lua_State *L, const tpi_State *S);
 /* function or nil -> ; the one that waits for coroutines of others */
 int tpi_l_outside (lua_State *L);
 int tpi_l_sleep (lua_State *L);
+int tpi_l_timer (lua_State *L);
 /* A parker for one wait of this Lua state. */
 typedef struct tpi_Sleep {
   tpi_Parker parker;

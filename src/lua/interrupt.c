@@ -95,22 +95,30 @@ static int close_thread (lua_State *co, lua_State *from) {
 #endif
 }
 
-/* Before 5.4.3 closing forgets the error that a coroutine ended with. */
+/* Does closing keep the error that is on top? Not if the coroutine has only
+   yielded; before 5.4.3 never. */
+static int keeps_error (lua_State *co) {
+#if LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403
+  (void)co;
+  return 0;
+#else
+  return lua_status(co) != LUA_YIELD;
+#endif
+}
+
 int tpi_fiber_close_failed (tpi_Place *place, lua_State *co, lua_State *L,
                             int (*close)(tpi_Place *, lua_State *,
                                          lua_State *)) {
-  int status;
-#if LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403
-  lua_xmove(co, L, 1);
+  int status, keeps = keeps_error(co);
+  if (!keeps)
+    lua_xmove(co, L, 1);
   status = close(place, co, L);
-  if (status != LUA_OK) {
+  if (keeps) {
+    lua_xmove(co, L, 1);
+  } else if (status != LUA_OK) {
     lua_xmove(co, L, 1);
     lua_remove(L, -2);
   }
-#else
-  status = close(place, co, L);
-  lua_xmove(co, L, 1);
-#endif
   return status;
 }
 

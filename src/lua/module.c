@@ -56,6 +56,7 @@ static int methods (lua_State *L) {
 static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"child", tpi_l_child},
                                    {"outside", tpi_l_outside},
+                                   {"timer", tpi_l_timer},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
                                    {NULL, NULL}};

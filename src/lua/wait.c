@@ -200,8 +200,7 @@ static int block (lua_State *L, tpi_State *S, const tpi_Handle *handle,
 
 enum { OUTSIDE = 64 }; /* in a context: the function of below was called */
 
-/* In a coroutine that somebody else runs, which may be able to wait there. */
-static int is_outside (lua_State *L, const tpi_State *S) {
+int tpi_is_outside (lua_State *L, const tpi_State *S) {
   return S->outside != LUA_NOREF && tpi_loop_fiber(S) == NULL &&
          lua_isyieldable(L);
 }
@@ -236,7 +235,7 @@ int tpi_wait_for (lua_State *L, tpi_State *S, int index, double seconds,
   tpi_Future *future = tpi_future_at(L, handle);
   if (S->place != NULL || tpi_loop_yields(L, S))
     return tpi_fiber_await(L, S->loop, future, seconds, context, k);
-  if (seconds != 0 && !tpi_future_settled(future) && is_outside(L, S)) {
+  if (seconds != 0 && !tpi_future_settled(future) && tpi_is_outside(L, S)) {
     wait_outside(L, S, index, seconds, context, k);
     return waited_outside(L, S, index, seconds);
   }
@@ -278,6 +277,19 @@ static int slept (lua_State *L, int status, lua_KContext context) {
   return 0;
 }
 
+/* seconds -> Future, which fails when they are over */
+int tpi_l_timer (lua_State *L) {
+  double seconds = luaL_checknumber(L, 1);
+  tpi_Handle *handle;
+  luaL_argcheck(L, seconds >= 0, 1, "seconds must be 0 or more");
+  tpi_state_open(L);
+  handle = tpi_push_future_handle(L);
+  handle->future = tpi_alarm_new(seconds);
+  if (handle->future == NULL)
+    luaL_error(L, "not enough memory");
+  return 1;
+}
+
 /* seconds -> */
 int tpi_l_sleep (lua_State *L) {
   tpi_State *S = tpi_state(L);
@@ -289,11 +301,8 @@ int tpi_l_sleep (lua_State *L) {
     if (tpi_loop_fiber(S) == NULL)
       luaL_error(L, "sleep outside of a task");
     tpi_fiber_sleep(L, S->loop, seconds, 0, slept);
-  } else if (is_outside(L, S)) {
-    tpi_Handle *handle = tpi_push_future_handle(L);
-    handle->future = tpi_alarm_new(seconds);
-    if (handle->future == NULL)
-      luaL_error(L, "not enough memory");
+  } else if (tpi_is_outside(L, S)) {
+    tpi_l_timer(L);
     wait_outside(L, S, 2, -1, 0, slept);
     waited_outside(L, S, 2, -1);
   } else {
