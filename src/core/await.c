@@ -45,7 +45,8 @@ static void leave (tpi_Future *future, tpi_Waiter *waiter, atomic_uint *done) {
 }
 
 /* Goes on with parked tasks of this worker that the future, or a blocked
-   worker, waits for: nobody else can. What runs on top of our task holds it
+   worker, waits for, and with the coroutines that they spawned: nobody else
+   can. What runs on top of our task holds it
    up until it returns or parks, so it must not wait for it. False when it
    would come too deep on the stack. */
 static int untangle (tpi_Worker *worker, tpi_Task *task, tpi_Future *future) {

@@ -260,7 +260,8 @@ void tpi_pool_go_on (tp_Manager *pool, tpi_Parked *parked);
    were told look whether they are wanted now. */
 void tpi_pool_stir (tp_Manager *pool);
 /* The worker, blocked: takes up a parked task again that was told and that
-   this future, or a blocked worker, waits for, if there is one; with `run`
+   this future, or a blocked worker, waits for, or one that is pinned to it, for
+   nobody can say who waits for those; with `run`
    NULL only says which. */
 tpi_Task *tpi_pool_untangle (tpi_Worker *worker, tpi_Run *run,
                              tpi_Future *future);

@@ -169,7 +169,8 @@ tpi_Task *tpi_pool_untangle (tpi_Worker *worker, tpi_Run *run,
   tpi_Parked **p;
   tpi_lock(&pool->lock);
   for (p = &worker->told; *p != NULL; p = &(*p)->next) {
-    if (tpi_future_hangs_on(future, &(*p)->task->future) ||
+    if ((*p)->task->place == TPI_PINNED ||
+        tpi_future_hangs_on(future, &(*p)->task->future) ||
         is_wanted_locked(pool, (*p)->task)) {
       found = (*p)->task;
       break;
