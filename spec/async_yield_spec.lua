@@ -24,13 +24,11 @@ local wrappers = {
     return setmetatable({}, { __index = function () return f() end }).x
   end,
   ["in an iterator"] = function (f)
-    for value in function (_, before)
-      if not before then
-        return f()
-      end
-    end do
-      return value
+    local result
+    for value in function (_, before) return not before and f() or nil end do
+      result = value
     end
+    return result
   end,
   ["in a coroutine of one's own"] = function (f)
     return coroutine.wrap(f)()
@@ -52,7 +50,6 @@ local wrappers = {
 
 -- The order in which two coroutines that were spawned end.
 local function order_of(wrapper)
-  local tidepool = require "tidepool"
   local ended = {}
   local a, resolve_a = tidepool.promise()
   local b, resolve_b = tidepool.promise()
@@ -110,7 +107,6 @@ describe("an await", function ()
     -- Who is no coroutine of ours runs the loop; a task gives its worker away,
     -- or runs its own coroutines while it blocks.
     local function goes_on()
-      local tidepool = require "tidepool"
       local future, promise = tidepool.promise()
       tidepool.spawn(function ()
         tidepool.sleep(0)

@@ -190,6 +190,13 @@ int tpi_task_await (tpi_Task *task, tpi_Future *awaited, int yields, char *ring,
   return rc;
 }
 
+void tpi_task_await_first (tpi_Task *task, tpi_Future *awaited) {
+  tpi_future_retain(awaited);
+  tpi_lock(&lock);
+  task->awaits = awaited;
+  tpi_unlock(&lock);
+}
+
 void tpi_task_awaits_no_more (tpi_Task *task) {
   tpi_Future *awaited;
   tpi_lock(&lock);

@@ -49,6 +49,8 @@ void tpi_parked_untie (tpi_Parked *p, int gone);
 */
 int tpi_task_await (tpi_Task *task, tpi_Future *awaited, int yields, char *ring,
                     size_t size);
+/* The same for a task that is new, so that nobody waits for it. */
+void tpi_task_await_first (tpi_Task *task, tpi_Future *awaited);
 void tpi_task_awaits_no_more (tpi_Task *task);
 
 /* On the stack of a worker: another task runs on top of one that awaits

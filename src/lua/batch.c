@@ -56,7 +56,7 @@ static int submit_rest (lua_State *L, int status, lua_KContext waited) {
   tpi_Manager *manager = tpi_check_manager(L, S, 1);
   Batch *batch = lua_touserdata(L, 4);
   int entered = 0;
-  int rc = waited ? tpi_fiber_submitted(S->loop, &entered) : TP_OK;
+  int rc = waited ? tpi_fiber_submitted(L, S->loop, &entered) : TP_OK;
   (void)status;
   batch->done += entered != 0;
   while (batch->done < batch->count && rc == TP_OK) {

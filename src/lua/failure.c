@@ -44,7 +44,7 @@ static void add_traceback (lua_State *L, const tpi_Fiber *fiber,
 int tpi_failure_handler (lua_State *L) {
   tpi_Place *place = lua_touserdata(L, lua_upvalueindex(1));
   tpi_Fiber *fiber = place->fiber;
-  if (tpi_future_settled(tpi_fiber_future(fiber)))
+  if (!tpi_fiber_runs(fiber, L) || tpi_future_settled(tpi_fiber_future(fiber)))
     return 1; /* nobody will read it */
   luaL_checkstack(L, 20, NULL);
   luaL_traceback(L, L, NULL, 1);

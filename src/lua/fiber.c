@@ -120,6 +120,8 @@ static int finished (lua_State *L, int status, lua_KContext context) {
   tpi_Place *place = place_up(L);
   tpi_Fiber *fiber = place->fiber;
   (void)context;
+  if (!tpi_fiber_runs(fiber, L))
+    return 0; /* somebody else has resumed it, and may have that */
   tpi_place_lend(place, 1);
   fiber->failed = status != LUA_OK && status != LUA_YIELD;
   if (tpi_future_settled(tpi_fiber_future(fiber)))
@@ -284,6 +286,8 @@ tpi_Outcome tpi_fiber_run_on (tpi_Task *t, tpi_Worker *worker) {
     return TPI_NOROOM;
   if (place->broken != NULL) {
     tpi_failure_broken(place, task);
+    if (task->fiber != NULL) /* the init function had spawned it */
+      end(task->fiber, 0);
     return TPI_RAISED;
   }
   return tpi_fiber_run(place, task, place->L);

@@ -95,14 +95,14 @@ static int close_thread (lua_State *co, lua_State *from) {
 #endif
 }
 
-/* Does closing keep the error that is on top? Not if the coroutine has only
-   yielded; before 5.4.3 never. */
+/* Does closing keep the error that is on top? Not if it is ours, and not the
+   coroutine's; before 5.4.3 never. */
 static int keeps_error (lua_State *co) {
 #if LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403
   (void)co;
   return 0;
 #else
-  return lua_status(co) != LUA_YIELD;
+  return lua_status(co) != LUA_YIELD && lua_status(co) != LUA_OK;
 #endif
 }
 

@@ -37,6 +37,7 @@ const tpi_TaskClass tpi_local_task = {
    arguments in a table if there are any */
 static void keep_call (lua_State *L, int first) {
   int future = lua_gettop(L), n = future - first;
+  luaL_checkstack(L, 6, "too many arguments");
   lua_pushvalue(L, first);
   if (n > 1) {
     lua_createtable(L, n, 1);
@@ -133,7 +134,7 @@ static void start_after (tpi_Place *place, tpi_LuaTask *task,
                          tpi_Future *future) {
   tpi_Parked *parked = &task->fiber->parked;
   init_parked(place, task);
-  tpi_task_await(&task->task, future, 1, place->ring, sizeof place->ring);
+  tpi_task_await_first(&task->task, future);
   tpi_parked_tie(parked, future);
   task->fiber->tied = 1;
   if (place->worker != NULL)
@@ -221,6 +222,7 @@ void tpi_local_keep (lua_State *L, const tpi_LuaTask *task, int first) {
   int top = lua_gettop(L), n = top - first + 1, failed, simple;
   if (!task->local)
     return;
+  luaL_checkstack(L, 6, "too many results");
   failed = task->fiber->failed;
   simple = !failed && is_simple(L, first, top);
   lua_rawgeti(L, LUA_REGISTRYINDEX, task->local);

@@ -1,6 +1,7 @@
 #include "lua/loop.h"
 
 #include "core/memory.h"
+#include "core/thread.h"
 #include "lua/local.h"
 
 enum { MOST_DEPTH = 24 };
@@ -10,8 +11,10 @@ enum { MOST_DEPTH = 24 };
 /* ---------------------------------------------------------------- */
 
 tpi_Place *tpi_loop_of (lua_State *L, tpi_State *S) {
-  tpi_Place *place = S->loop;
+  tpi_Place *place;
   lua_State *own;
+  tpi_loop_check_fork(S);
+  place = S->loop;
   if (place != NULL)
     return place;
   own = lua_newthread(L);
@@ -22,9 +25,26 @@ tpi_Place *tpi_loop_of (lua_State *L, tpi_State *S) {
   place->L = own;
   place->S = S;
   place->current = &place->here;
+  place->generation = tpi_see(&tpi_generation);
   tpi_ring_init(&place->parked);
   S->loop = place;
   return place;
+}
+
+static void forget_ready (tpi_Host *host) {
+  tpi_host_hear(host);
+  while (tpi_host_next(host) != NULL) {
+  }
+}
+
+/* What its coroutines wait for may be locked by threads that are not here, so
+   they are left as they are. One that runs goes on, as a coroutine of nobody. */
+void tpi_loop_check_fork (tpi_State *S) {
+  if (S->loop == NULL || S->place != NULL ||
+      S->loop->generation == tpi_see(&tpi_generation))
+    return;
+  forget_ready(S->host);
+  S->loop = NULL;
 }
 
 /* Nobody runs it any more. */
@@ -39,8 +59,10 @@ static void drop (tpi_Fiber *fiber) {
 }
 
 void tpi_loop_close (tpi_State *S) {
-  tpi_Place *place = S->loop;
+  tpi_Place *place;
   tpi_Fiber *fiber;
+  tpi_loop_check_fork(S);
+  place = S->loop;
   if (place == NULL)
     return;
   while (place->parked.next != &place->parked) {
@@ -52,9 +74,7 @@ void tpi_loop_close (tpi_State *S) {
     place->fiber = fiber->below;
     drop(fiber);
   }
-  tpi_host_hear(S->host);
-  while (tpi_host_next(S->host) != NULL) {
-  }
+  forget_ready(S->host);
   tpi_fibers_free(place);
   tpi_free(place);
   S->loop = NULL;
@@ -110,10 +130,16 @@ static void run (lua_State *L, tpi_Place *place, tpi_Parked *parked) {
     settle(task, outcome);
 }
 
-void tpi_loop_turn (lua_State *L, tpi_State *S, tpi_Future *until,
+static int is_over (const tpi_Handle *handle) {
+  return handle->future == NULL || handle->cleaned ||
+         tpi_future_settled(handle->future);
+}
+
+void tpi_loop_turn (lua_State *L, tpi_State *S, const tpi_Handle *until,
                     unsigned most) {
   tpi_Host *host = S->host;
   unsigned n;
+  tpi_loop_check_fork(S);
   if (S->loop == NULL || S->place != NULL)
     return;
   tpi_host_hear(host);
@@ -123,7 +149,7 @@ void tpi_loop_turn (lua_State *L, tpi_State *S, tpi_Future *until,
   while (n-- > 0 && host->ready != NULL) {
     run(L, S->loop, tpi_parked_ready_at(tpi_host_next(host)));
     tpi_sleep_interrupt(L, S);
-    if (until != NULL && tpi_future_settled(until))
+    if (until != NULL && is_over(until))
       return;
   }
 }

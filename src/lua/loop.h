@@ -21,10 +21,12 @@
 tpi_Place *tpi_loop_of (lua_State *L, tpi_State *S);
 /* A new one, which is to run, or is parked. */
 void tpi_loop_add (tpi_Place *place, tpi_Parked *parked, int ready);
-/* Runs those that are ready now, until that future has settled (NULL: all of
-   them), at most so many. May raise: a hook, memory. */
-void tpi_loop_turn (lua_State *L, tpi_State *S, tpi_Future *until,
+/* Runs those that are ready now, until that future has settled or is cleaned up
+   (NULL: all of them), at most so many. May raise: a hook, memory. */
+void tpi_loop_turn (lua_State *L, tpi_State *S, const tpi_Handle *until,
                     unsigned most);
+/* In the child after a fork: the loop of before is the parent's. */
+void tpi_loop_check_fork (tpi_State *S);
 /* The task that runs, of a program, or NULL. */
 static inline tpi_Fiber *tpi_loop_fiber (const tpi_State *S) {
   return S->loop != NULL ? S->loop->fiber : NULL;

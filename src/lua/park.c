@@ -125,7 +125,15 @@ int tpi_fiber_await (lua_State *L, tpi_Place *place, tpi_Future *future,
   return yield(L, fiber, context, k);
 }
 
+/* In a program anybody may resume a coroutine that awaits. */
+static void check_turn (lua_State *L, const tpi_Place *place) {
+  if (place == NULL ||
+      (place->worker == NULL && !tpi_fiber_runs(place->fiber, L)))
+    luaL_error(L, "a coroutine that awaits was resumed by somebody else");
+}
+
 int tpi_fiber_back (lua_State *L, tpi_Place *place) {
+  check_turn(L, place);
   tpi_fiber_check(L, place);
   return place->fiber->outcome;
 }
@@ -192,7 +200,8 @@ int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
   return yield(L, fiber, context, k);
 }
 
-int tpi_fiber_submitted (const tpi_Place *place, int *entered) {
+int tpi_fiber_submitted (lua_State *L, const tpi_Place *place, int *entered) {
+  check_turn(L, place);
   *entered = place->fiber->outcome == TP_OK;
   return tpi_future_settled(tpi_fiber_future(place->fiber))
              ? TP_CANCELLED

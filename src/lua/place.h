@@ -88,8 +88,9 @@ struct tpi_Place {
   tpi_Fiber *free;
   unsigned free_count, base_count;
   tpi_Base bases[TPI_MOST_FREE];
-  tpi_Item parked; /* a program's: those that wait, or have not begun */
-  unsigned depth;  /* a program's: tasks on top of each other */
+  tpi_Item parked;     /* a program's: those that wait, or have not begun */
+  unsigned depth;      /* a program's: tasks on top of each other */
+  unsigned generation; /* a program's: the process it was made in (thread.h) */
   int yields;
   int warns, warning; /* warnings are on; one has begun */
   char *broken;       /* why it could not be made, or NULL */
@@ -122,6 +123,12 @@ static inline tpi_Place *tpi_place_at (lua_State *L) {
 
 static inline tpi_Future *tpi_fiber_future (const tpi_Fiber *fiber) {
   return &fiber->task->task.future;
+}
+
+/* Is it that fiber's turn, and its base that runs? In a program anybody may
+   resume, or close, a coroutine that awaits. */
+static inline int tpi_fiber_runs (const tpi_Fiber *fiber, lua_State *L) {
+  return fiber != NULL && fiber->base == L;
 }
 
 /* Marks a coroutine that yielded to wait: nobody else may resume it. */
@@ -169,7 +176,7 @@ int tpi_fiber_back (lua_State *L, tpi_Place *place);
    has to call tpi_fiber_submitted. TP_CANCELLED when the running task is
    over: tpi_fiber_check raises that; what was submitted may have entered all
    the same. */
-int tpi_fiber_submitted (const tpi_Place *place, int *entered);
+int tpi_fiber_submitted (lua_State *L, const tpi_Place *place, int *entered);
 int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
                       lua_KContext context, lua_KFunction k);
 /* Gives the thread away for so many seconds, or for one turn if that is 0, as

@@ -215,7 +215,7 @@ static tpi_Task *prepare (lua_State *L, tpi_State *S, tpi_Manager *manager) {
 /* ... Future: a task of a worker was waiting at the door */
 static int called (lua_State *L, int status, lua_KContext context) {
   tpi_State *S = tpi_state(L);
-  int entered, rc = tpi_fiber_submitted(S->loop, &entered);
+  int entered, rc = tpi_fiber_submitted(L, S->loop, &entered);
   (void)status, (void)context;
   return rc == TP_OK
              ? 1

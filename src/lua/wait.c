@@ -135,9 +135,9 @@ static int drive (lua_State *L, tpi_State *S, const tpi_Handle *handle,
   tpi_Fiber *fiber = tpi_loop_fiber(S);
   tpi_Future *own = fiber != NULL ? tpi_fiber_future(fiber) : NULL;
   for (;;) {
-    tpi_Future *future = handle != NULL ? tpi_future_at(L, handle) : NULL;
+    tpi_Future *future;
     int answer;
-    tpi_loop_turn(L, S, future, UINT_MAX);
+    tpi_loop_turn(L, S, handle, UINT_MAX);
     future = handle != NULL ? tpi_future_at(L, handle) : NULL;
     if (fiber != NULL)
       tpi_fiber_check(L, fiber->place);
@@ -233,6 +233,7 @@ int tpi_wait_for (lua_State *L, tpi_State *S, int index, double seconds,
                   lua_KContext context, lua_KFunction k) {
   tpi_Handle *handle = tpi_check_handle(L, S, index);
   tpi_Future *future = tpi_future_at(L, handle);
+  tpi_loop_check_fork(S);
   if (S->place != NULL || tpi_loop_yields(L, S))
     return tpi_fiber_await(L, S->loop, future, seconds, context, k);
   if (seconds != 0 && !tpi_future_settled(future) && tpi_is_outside(L, S)) {
@@ -297,6 +298,7 @@ int tpi_l_sleep (lua_State *L) {
   luaL_argcheck(L, seconds >= 0, 1, "seconds must be 0 or more");
   lua_settop(L, 1);
   tpi_state_turn(L, S);
+  tpi_loop_check_fork(S);
   if (S->place != NULL || tpi_loop_yields(L, S)) {
     if (tpi_loop_fiber(S) == NULL)
       luaL_error(L, "sleep outside of a task");
