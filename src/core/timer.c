@@ -9,27 +9,25 @@
 #include "core/thread.h"
 #include "core/word.h"
 
-struct tpi_Timer {
-  tpi_Future *future; /* retained while armed */
-  uint64_t deadline;
-  size_t place; /* in the heap, from 1; 0 when not armed */
-  char message[48];
-};
-
 static tpi_Lock lock;
 static tpi_Timer **heap; /* from 1, the earliest first; guarded by lock */
 static size_t count, room;
 static int alive, stopping; /* guarded by lock */
 static atomic_uint bell;    /* counts changes that the thread must see */
 
+void tpi_timer_init (tpi_Timer *t, tpi_Future *future, double seconds) {
+  t->future = future;
+  t->deadline = tpi_deadline(seconds);
+  t->place = 0;
+  t->seconds = -1;
+}
+
 tpi_Timer *tpi_timer_new (tpi_Future *future, double seconds) {
   tpi_Timer *t = tpi_alloc(sizeof *t);
   if (t == NULL)
     return NULL;
-  t->future = future;
-  t->deadline = tpi_deadline(seconds);
-  t->place = 0;
-  snprintf(t->message, sizeof t->message, "timed out after %.6g s", seconds);
+  tpi_timer_init(t, future, seconds);
+  t->seconds = seconds;
   return t;
 }
 
@@ -104,9 +102,17 @@ static void drop_locked (tpi_Timer *t) {
 /* The thread                                                        */
 /* ---------------------------------------------------------------- */
 
-static void fire (tpi_Future *future, const char *message) {
-  tpi_future_end_copy(future, TPI_FAILED, TPI_KIND_TIMEOUT, message,
-                      "timed out", NULL);
+static void fire (tpi_Future *future, double seconds) {
+  static const char spare[] = "timed out";
+  char message[48];
+  if (seconds < 0) {
+    tpi_future_end(future, TPI_FAILED, TPI_KIND_TIMEOUT,
+                   (char *)(uintptr_t)spare, 1, NULL);
+  } else {
+    snprintf(message, sizeof message, "timed out after %.6g s", seconds);
+    tpi_future_end_copy(future, TPI_FAILED, TPI_KIND_TIMEOUT, message, spare,
+                        NULL);
+  }
   tpi_future_release(future);
 }
 
@@ -120,11 +126,10 @@ static uint64_t turn (int *ended) {
   first = count > 0 ? heap[1] : NULL;
   if (first != NULL && first->deadline <= now && !stopping) {
     tpi_Future *future = first->future;
-    char message[sizeof first->message];
-    memcpy(message, first->message, sizeof message);
+    double seconds = first->seconds;
     drop_locked(first); /* the timer is its task's again, the future ours */
     tpi_unlock(&lock);
-    fire(future, message);
+    fire(future, seconds);
     return 0;
   }
   if (first != NULL)
@@ -202,7 +207,7 @@ uint64_t tpi_timer_deadline (const tpi_Timer *timer) {
 
 void tpi_timer_fire (tpi_Timer *timer) {
   tpi_future_retain(timer->future);
-  fire(timer->future, timer->message);
+  fire(timer->future, timer->seconds);
 }
 
 void tpi_timers_stop (void) {

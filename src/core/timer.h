@@ -12,10 +12,17 @@
 
 #include "core/future.h"
 
-typedef struct tpi_Timer tpi_Timer;
+typedef struct tpi_Timer {
+  tpi_Future *future; /* retained while armed */
+  uint64_t deadline;
+  size_t place;   /* in the heap, from 1; 0 when not armed */
+  double seconds; /* for the message; negative: nobody reads that */
+} tpi_Timer;
 
 #pragma GCC visibility push(hidden)
 
+/* One in storage of the future's own, not armed, and quiet. */
+void tpi_timer_init (tpi_Timer *timer, tpi_Future *future, double seconds);
 /* A timer for a future, not armed; freed with tpi_timer_free when it is not
    armed any more. NULL when out of memory. */
 tpi_Timer *tpi_timer_new (tpi_Future *future, double seconds);

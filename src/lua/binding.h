@@ -198,6 +198,8 @@ void tpi_open_module (lua_State *L);
 
 /* --- wait.c --- */
 
+/* A number of seconds at `index`, `absent` if nil or none there. */
+double tpi_opt_seconds (lua_State *L, int index, double absent);
 /* Waits until the Future at that index has settled (TP_OK), so many seconds
    (TP_TIMEOUT; negative: for ever), or not at all after a fork (TP_BROKEN).
    If it can it yields, and does not return: then `k` is called, with another
@@ -214,6 +216,9 @@ int tpi_is_outside (lua_State *L, const tpi_State *S);
 int tpi_l_outside (lua_State *L);
 int tpi_l_sleep (lua_State *L);
 int tpi_l_timer (lua_State *L);
+
+/* --- sleep.c --- */
+
 /* A parker for one wait of this Lua state. */
 typedef struct tpi_Sleep {
   tpi_Parker parker;
@@ -223,17 +228,22 @@ typedef struct tpi_Sleep {
 } tpi_Sleep;
 /* Before it: runs the loop for a turn. May raise, or run a hook. */
 void tpi_sleep_prepare (lua_State *L, tpi_State *S);
+/* The same without the turn. */
+void tpi_sleep_need_bell (lua_State *L, tpi_State *S);
 void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep);
+/* The `stop` of its parker, whose argument is the tpi_Sleep. */
+int tpi_sleep_hooked (void *sleep);
 /* Lets an interrupt happen, if there was one. */
 void tpi_sleep_interrupt (lua_State *L, tpi_State *S);
 /* After a wait that was stopped: lets the interrupt happen, if it is one. */
 void tpi_sleep_stopped (lua_State *L, tpi_State *S);
 /* The same, but what it raises is left on top: true then. */
 int tpi_sleep_interrupted (lua_State *L, tpi_State *S);
+
+/* --- poll.c --- */
+
 int tpi_l_poll (lua_State *L); /* blocks up to its timeout */
 int tpi_l_fd (lua_State *L);
-/* A number of seconds at `index`, `absent` if nil or none there. */
-double tpi_opt_seconds (lua_State *L, int index, double absent);
 
 /* --- capi.c --- */
 
