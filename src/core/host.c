@@ -111,15 +111,14 @@ static void rest (tpi_Host *host) {
     tpi_bell_ring(&host->bell);
 }
 
-/* Is there something that whoever watches the descriptor shall hear of? */
-static int has_more (tpi_Host *host) {
+int tpi_host_has_more (tpi_Host *host) {
   return tpi_see(&host->told.head) != NULL || host->ready != NULL;
 }
 
 int tpi_host_drain (tpi_Host *host) {
   if (tpi_see(&host->word) & TPI_WOKEN)
     rest(host);
-  if (tpi_peek(&host->listens) && has_more(host))
+  if (tpi_peek(&host->listens) && tpi_host_has_more(host))
     tpi_host_wake(host);
   return tpi_see(&host->news) && tpi_swap(&host->news, 0);
 }
@@ -274,7 +273,7 @@ static int park_until_told (tpi_Parker *p, uint64_t deadline) {
 static int park_on_host (tpi_Parker *p, uint64_t deadline) {
   int answer = park_until_told(p, deadline);
   if (tpi_peek(&p->host->listens) &&
-      (tpi_see(&p->host->news) || has_more(p->host)))
+      (tpi_see(&p->host->news) || tpi_host_has_more(p->host)))
     tpi_host_wake(p->host);
   return answer;
 }

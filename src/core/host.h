@@ -95,6 +95,9 @@ void tpi_host_wake (tpi_Host *host);
 /* The owner: makes the bell if need be; a child of a fork needs another one.
    TP_OK or TP_NOMEM. */
 int tpi_host_need_bell (tpi_Host *host);
+/* The owner: is there something, but for news, that whoever watches the
+   descriptor shall hear of? */
+int tpi_host_has_more (tpi_Host *host);
 /* The owner: were there news since the last drain? Hushes the bell. */
 int tpi_host_drain (tpi_Host *host);
 /* The owner: sleeps on the bell until woken, unless something is in the inbox

@@ -8,6 +8,21 @@ static tpi_List *results_of (const tpi_Fiber *fiber) {
   return &tpi_fiber_future(fiber)->results;
 }
 
+static int to_text (lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+/* value -> value text */
+static void push_text (lua_State *L) {
+  lua_pushcfunction(L, to_text);
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+    return;
+  lua_pop(L, 1);
+  lua_pushliteral(L, "an error whose __tostring raises");
+}
+
 /* value -> Error; what is said about lack of memory is the value as well */
 static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
   const tpi_Place *place = fiber->place;
@@ -19,7 +34,7 @@ static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
     lua_replace(L, -2);
     lua_pushvalue(L, -1);
   } else {
-    luaL_tolstring(L, -1, NULL);
+    push_text(L);
   }
   tpi_make_error(L, fiber->sends ? TPI_KIND_TRANSFER : TPI_ERROR,
                  fiber->task->local ? NULL

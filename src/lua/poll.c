@@ -57,7 +57,7 @@ int tpi_l_fd (lua_State *L) {
     return luaL_error(L, "no descriptor left for this process");
   tpi_put(&host->listens, 1);
   tpi_host_arm(host);
-  if (tpi_see(&host->news))
+  if (tpi_see(&host->news) || tpi_host_has_more(host))
     tpi_host_wake(host);
   lua_pushinteger(L, host->bell.fd);
   return 1;
