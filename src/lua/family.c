@@ -8,6 +8,7 @@ void tpi_family_add (tpi_Fiber *parent, tpi_Fiber *child) {
   child->parent = parent;
   if (parent == NULL)
     return;
+  tpi_poke(&parent->task->parental, 1);
   child->older = parent->children;
   child->younger = NULL;
   if (child->older != NULL)
@@ -50,6 +51,25 @@ void tpi_family_cancel (tpi_Fiber *top) {
     }
     goes_down = cancel(f);
   }
+}
+
+/* A worker may run a child while its parent, which was cancelled, waits for
+   its turn. */
+int tpi_family_is_over (const tpi_Place *place) {
+  tpi_Fiber *fiber = place->fiber;
+  if (fiber == NULL)
+    return 0;
+  if (tpi_future_settled(tpi_fiber_future(fiber)))
+    return 1;
+  if (place->worker == NULL || tpi_see(&place->pulse->withdrawn) == 0)
+    return 0;
+  for (tpi_Fiber *f = fiber->parent; f != NULL; f = f->parent) {
+    if (tpi_future_settled(tpi_fiber_future(f))) {
+      tpi_family_cancel(f);
+      return tpi_future_settled(tpi_fiber_future(fiber));
+    }
+  }
+  return 0;
 }
 
 static void bequeath (tpi_Fiber *fiber) {

@@ -304,8 +304,14 @@ void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was) {
     tpi_pool_withdraw(future, was);
   else if (task->task.timer != NULL)
     tpi_timer_stop(task->task.timer);
-  if (was == TPI_RUNNING && (pulse = tpi_see(&task->runner)) != NULL)
-    tpi_pulse_beat(pulse);
+  pulse = tpi_see(&task->runner);
+  if (pulse == NULL)
+    return;
+  if (was == TPI_SUSPENDED && tpi_peek(&task->parental))
+    atomic_fetch_add(&pulse->withdrawn, 1);
+  else if (was != TPI_RUNNING)
+    return;
+  tpi_pulse_beat(pulse);
 }
 
 static int help (tpi_Future *future, void *here) {

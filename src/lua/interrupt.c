@@ -30,8 +30,7 @@ static void handler_begins (lua_State *L, tpi_Fiber *fiber) {
    either we see it settled or the beat finds this coroutine. */
 void tpi_fiber_enter (tpi_Place *place, lua_State *L) {
   tpi_put(place->current, L);
-  if (place->worker != NULL && place->fiber != NULL &&
-      tpi_future_settled(tpi_fiber_future(place->fiber)))
+  if (place->worker != NULL && tpi_family_is_over(place))
     hook_every(L, 1);
 }
 
@@ -40,7 +39,7 @@ static int may_go_on (uint64_t since) { return tpi_now() - since < GRACE; }
 /* A program has no hook: there a task that goes on is closed here. */
 void tpi_fiber_check (lua_State *L, tpi_Place *place) {
   tpi_Fiber *fiber = place->fiber;
-  if (fiber == NULL || !tpi_future_settled(tpi_fiber_future(fiber)))
+  if (!tpi_family_is_over(place))
     return;
   luaL_checkstack(L, 10, NULL);
   if (fiber->told == 0) {
@@ -64,7 +63,7 @@ void tpi_fiber_check (lua_State *L, tpi_Place *place) {
 void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
   tpi_Place *place = tpi_place_at(L);
   tpi_Fiber *fiber = place->fiber;
-  if (fiber == NULL || !tpi_future_settled(tpi_fiber_future(fiber))) {
+  if (!tpi_family_is_over(place)) {
     lua_sethook(L, NULL, 0, 0); /* it was meant for a task that is over */
     return;
   }

@@ -57,6 +57,7 @@ void tpi_fiber_park (tpi_Fiber *fiber) {
 
 /* What the wait came to; the task is its thread's again. */
 void tpi_fiber_unpark (tpi_Fiber *fiber) {
+  tpi_Place *place = fiber->place;
   tpi_Task *task = &fiber->task->task;
   int late = fiber->alarm != NULL && tpi_future_settled(fiber->alarm);
   int left = 0;
@@ -77,7 +78,9 @@ void tpi_fiber_unpark (tpi_Fiber *fiber) {
     tpi_pool_admitted(fiber->admission.task);
   fiber->door = fiber->tied = fiber->pause = 0;
   stop_alarm(fiber);
-  tpi_future_suspend(&task->future, 0);
+  if (!tpi_future_suspend(&task->future, 0) && fiber->started &&
+      place->worker != NULL && tpi_peek(&fiber->task->parental))
+    atomic_fetch_sub(&place->pulse->withdrawn, 1);
 }
 
 /* ---------------------------------------------------------------- */

@@ -34,10 +34,11 @@ typedef struct tpi_Fiber tpi_Fiber;
 typedef struct tpi_LuaTask {
   tpi_Task task;               /* its code, if it has one, is retained */
   _Atomic(tpi_Pulse *) runner; /* of who runs it; stays when it is parked */
-  tpi_Fiber *fiber; /* the owner's; while it is parked, or not yet begun */
-  int plain;        /* the function is not among its arguments */
-  int local;        /* reference of its Future; 0 for a task of a pool */
-  char *origin;     /* owned: a traceback, or NULL */
+  tpi_Fiber *fiber;      /* the owner's; while it is parked, or not yet begun */
+  int plain;             /* the function is not among its arguments */
+  int local;             /* reference of its Future; 0 for a task of a pool */
+  atomic_uchar parental; /* it has spawned others; not changed while parked */
+  char *origin;          /* owned: a traceback, or NULL */
 } tpi_LuaTask;
 
 /* Why a coroutine has yielded to us. */
@@ -209,6 +210,8 @@ void tpi_family_leave (tpi_Fiber *child);
 void tpi_family_end (tpi_Fiber *fiber);
 /* It was cancelled: so are its children. */
 void tpi_family_cancel (tpi_Fiber *fiber);
+/* Is the task that runs over, if only because what has spawned it is? */
+int tpi_family_is_over (const tpi_Place *place);
 
 /* --- interrupt.c --- */
 

@@ -28,6 +28,8 @@ typedef struct tpi_Pulse {
   pthread_t thread;
   atomic_uint beats;            /* signals sent and not yet seen */
   _Atomic(lua_State *) current; /* the coroutine it runs, or NULL */
+  atomic_uint withdrawn; /* suspended tasks with children that were cancelled,
+                            and that it has not gone on with yet */
 } tpi_Pulse;
 
 #pragma GCC visibility push(hidden)
