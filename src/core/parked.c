@@ -16,6 +16,7 @@ void tpi_parked_tell (tpi_Parked *p) {
 }
 
 static void hear (tpi_Told *told, tpi_Host *host) {
+  tpi_parked_ready_at(&told->node)->heard_of = 1;
   tpi_host_ready(host, &told->node);
 }
 
@@ -45,6 +46,7 @@ void tpi_parked_init (tpi_Parked *p, tpi_Task *task, tpi_Worker *worker) {
 void tpi_parked_init_at (tpi_Parked *p, tpi_Task *task, tpi_Host *host) {
   tpi_parked_init(p, task, NULL);
   p->heard.hear = hear;
+  p->heard_of = 0;
   p->host = host;
 }
 
@@ -77,6 +79,13 @@ void tpi_parked_untie (tpi_Parked *p, int gone) {
   for (unsigned i = 0; i < p->nties; i++)
     tpi_future_release(p->ties[i].future);
   p->nties = 0;
+}
+
+void tpi_parked_quiet (tpi_Parked *p) {
+  while (tpi_see(&p->told) > 0 && !p->heard_of) {
+    tpi_host_hear(p->host);
+    tpi_relax();
+  }
 }
 
 /* ---------------------------------------------------------------- */

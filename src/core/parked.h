@@ -40,6 +40,9 @@ void tpi_parked_join (tpi_Parked *p);
 void tpi_parked_tell (tpi_Parked *p);
 /* Leaves all; `gone`: the door was joined, and has told or is about to. */
 void tpi_parked_untie (tpi_Parked *p, int gone);
+/* In a program, for one that was untied before its host had heard of it: when
+   this returns nobody refers to it, but the host if it was told. */
+void tpi_parked_quiet (tpi_Parked *p);
 
 /*
 ** Notes what a task awaits. TP_INVALID, and nothing is noted, if that closes a

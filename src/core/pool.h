@@ -94,6 +94,7 @@ struct tpi_Parked {
   tpi_Tie ties[TPI_TIES];
   unsigned nties;
   atomic_uint told;
+  int heard_of; /* in a program: the host knows that it was told */
 };
 
 /* A task that a worker is running; more than one when it helps. */

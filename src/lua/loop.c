@@ -47,11 +47,20 @@ void tpi_loop_check_fork (tpi_State *S) {
   S->loop = NULL;
 }
 
+static tpi_Fiber *fiber_at (tpi_Item *item) {
+  return ((tpi_LuaTask *)(void *)tpi_parked_at(item)->task)->fiber;
+}
+
+static void untie (tpi_Fiber *fiber) {
+  if (!fiber->tied)
+    return;
+  tpi_fiber_unpark(fiber);
+  tpi_parked_quiet(&fiber->parked);
+}
+
 /* Nobody runs it any more. */
 static void drop (tpi_Fiber *fiber) {
   tpi_Future *future = tpi_fiber_future(fiber);
-  if (fiber->tied)
-    tpi_fiber_unpark(fiber);
   tpi_future_cancel(future, "its Lua state was closed");
   fiber->task->fiber = NULL;
   tpi_free(fiber);
@@ -65,16 +74,18 @@ void tpi_loop_close (tpi_State *S) {
   place = S->loop;
   if (place == NULL)
     return;
+  for (tpi_Item *i = place->parked.next; i != &place->parked; i = i->next)
+    untie(fiber_at(i));
+  forget_ready(S->host);
   while (place->parked.next != &place->parked) {
-    tpi_Parked *parked = tpi_parked_at(place->parked.next);
-    tpi_ring_remove(&parked->item);
-    drop(((tpi_LuaTask *)(void *)parked->task)->fiber);
+    fiber = fiber_at(place->parked.next);
+    tpi_ring_remove(&fiber->parked.item);
+    drop(fiber);
   }
   while ((fiber = place->fiber) != NULL) { /* closed from within */
     place->fiber = fiber->below;
     drop(fiber);
   }
-  forget_ready(S->host);
   tpi_fibers_free(place);
   tpi_free(place);
   S->loop = NULL;
