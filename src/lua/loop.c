@@ -47,20 +47,32 @@ void tpi_loop_check_fork (tpi_State *S) {
   S->loop = NULL;
 }
 
-/* Nobody runs it any more. */
-static void drop (tpi_Fiber *fiber) {
+/* Nobody runs it any more. True if the lists of the host refer to it, or will
+   in a moment: it is ready, or was told. */
+static int drop (tpi_Fiber *fiber) {
   tpi_Future *future = tpi_fiber_future(fiber);
-  if (fiber->tied)
+  int tied = fiber->tied;
+  if (tied)
     tpi_fiber_unpark(fiber);
   tpi_future_cancel(future, "its Lua state was closed");
   fiber->task->fiber = NULL;
-  tpi_free(fiber);
   tpi_future_release(future);
+  return !tied || tpi_see(&fiber->parked.told) > 0;
 }
 
+static void free_all (tpi_Fiber *fiber) {
+  while (fiber != NULL) {
+    tpi_Fiber *next = fiber->next;
+    tpi_free(fiber);
+    fiber = next;
+  }
+}
+
+/* One that is dropped tells others, so all are before any is freed. */
 void tpi_loop_close (tpi_State *S) {
   tpi_Place *place;
-  tpi_Fiber *fiber;
+  tpi_Fiber *fiber, *dropped = NULL;
+  unsigned listed = 0;
   tpi_loop_check_fork(S);
   place = S->loop;
   if (place == NULL)
@@ -68,13 +80,21 @@ void tpi_loop_close (tpi_State *S) {
   while (place->parked.next != &place->parked) {
     tpi_Parked *parked = tpi_parked_at(place->parked.next);
     tpi_ring_remove(&parked->item);
-    drop(((tpi_LuaTask *)(void *)parked->task)->fiber);
+    fiber = ((tpi_LuaTask *)(void *)parked->task)->fiber;
+    listed += drop(fiber) != 0;
+    fiber->next = dropped;
+    dropped = fiber;
   }
   while ((fiber = place->fiber) != NULL) { /* closed from within */
     place->fiber = fiber->below;
     drop(fiber);
+    fiber->next = dropped;
+    dropped = fiber;
   }
+  while (S->host->ready_count < listed)
+    tpi_host_hear(S->host);
   forget_ready(S->host);
+  free_all(dropped);
   tpi_fibers_free(place);
   tpi_free(place);
   S->loop = NULL;
