@@ -195,4 +195,10 @@ static inline int tpi_future_settled (tpi_Future *future) {
   return tpi_future_state(future) >= TPI_COMPLETED;
 }
 
+/* Was it made before a fork, so that nobody will settle it? */
+static inline int tpi_future_orphaned (tpi_Future *future) {
+  return !tpi_future_settled(future) && future->class->orphaned != NULL &&
+         future->class->orphaned(future);
+}
+
 #endif

@@ -44,29 +44,52 @@ static tpi_Future *new_signal (tpi_Group *g) {
   return &signal->future;
 }
 
+/* The one that somebody waits for already, retained; or NULL. */
+static tpi_Future *shared_signal (tpi_Group *g) {
+  tpi_Future *signal;
+  tpi_lock(&g->lock);
+  signal = g->signal;
+  if (signal != NULL)
+    tpi_future_retain(signal);
+  tpi_unlock(&g->lock);
+  if (signal == NULL || !tpi_future_settled(signal))
+    return signal;
+  tpi_future_release(signal); /* a stranger has cancelled it */
+  return NULL;
+}
+
 tpi_Future *tpi_group_signal (tpi_Group *g) {
-  tpi_Future *signal = new_signal(g);
-  tpi_Future *before;
+  tpi_Future *signal = shared_signal(g), *before;
   int ready;
+  if (signal != NULL)
+    return signal;
+  signal = new_signal(g);
   if (signal == NULL)
     return NULL;
   tpi_future_retain(signal); /* the caller's */
   tpi_lock(&g->lock);
   before = g->signal;
-  g->signal = signal;
   ready = g->arrived != NULL;
-  if (ready)
-    g->signal = NULL;
+  g->signal = ready ? NULL : signal;
   tpi_unlock(&g->lock);
-  if (before != NULL) { /* nobody waits for two at a time */
-    tpi_future_complete(before);
-    tpi_future_release(before);
-  }
+  tpi_future_release(before);
   if (ready) {
     tpi_future_complete(signal);
     tpi_future_release(signal);
   }
   return signal;
+}
+
+/* Who waits shall look again. */
+static void rouse (tpi_Group *g) {
+  tpi_Future *signal;
+  tpi_lock(&g->lock);
+  signal = g->signal;
+  g->signal = NULL;
+  tpi_unlock(&g->lock);
+  if (signal != NULL)
+    tpi_future_complete(signal);
+  tpi_future_release(signal);
 }
 
 /* ---------------------------------------------------------------- */
@@ -116,7 +139,7 @@ tpi_Member *tpi_group_add (tpi_Group *g, tpi_Future *future, int reference) {
     m->older->younger = m;
   g->members = m;
   g->count++;
-  if (!tpi_future_join(future, &m->waiter))
+  if (tpi_future_orphaned(future) || !tpi_future_join(future, &m->waiter))
     tpi_waiter_tell(&m->waiter);
   return m;
 }
@@ -160,13 +183,20 @@ static int has_arrived (tpi_Member *m) {
   return arrived;
 }
 
-/* One that has left cannot tell any more; else it has, or will in a moment. */
+/* One that has left cannot tell any more; else it has, or will in a moment:
+   false, and it stands among those that have settled. */
+static int leave (tpi_Member *m) {
+  if (tpi_future_leave(m->future, &m->waiter))
+    return 1;
+  while (!has_arrived(m))
+    tpi_relax();
+  return 0;
+}
+
 void tpi_group_remove (tpi_Member *m) {
   tpi_Group *g = m->group;
-  if (!tpi_future_leave(m->future, &m->waiter)) {
+  if (!leave(m)) {
     tpi_Member **at = &g->arrived;
-    while (!has_arrived(m))
-      tpi_relax();
     tpi_lock(&g->lock);
     while (*at != m)
       at = &(*at)->next;
@@ -174,6 +204,8 @@ void tpi_group_remove (tpi_Member *m) {
     tpi_unlock(&g->lock);
   }
   unchain(m);
+  if (g->count == 0)
+    rouse(g);
 }
 
 void tpi_member_free (tpi_Member *m) {
@@ -187,19 +219,23 @@ tpi_Member *tpi_group_members (const tpi_Group *g) { return g->members; }
 
 unsigned tpi_group_count (const tpi_Group *g) { return g->count; }
 
-void tpi_group_close (tpi_Group *g) {
-  tpi_Future *signal;
-  while (g->members != NULL) {
-    tpi_Member *m = g->members;
-    tpi_group_remove(m);
+void tpi_group_clear (tpi_Group *g) {
+  tpi_Member *m;
+  for (m = g->members; m != NULL; m = m->older)
+    leave(m);
+  tpi_lock(&g->lock);
+  g->arrived = NULL;
+  g->end = &g->arrived;
+  tpi_unlock(&g->lock);
+  while ((m = g->members) != NULL) {
+    g->members = m->older;
     tpi_member_free(m);
   }
-  tpi_lock(&g->lock);
-  signal = g->signal;
-  g->signal = NULL;
-  tpi_unlock(&g->lock);
-  if (signal != NULL)
-    tpi_future_complete(signal);
-  tpi_future_release(signal);
+  g->count = 0;
+  rouse(g);
+}
+
+void tpi_group_close (tpi_Group *g) {
+  tpi_group_clear(g);
   let_go(g);
 }

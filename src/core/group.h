@@ -30,6 +30,8 @@ typedef struct tpi_Member {
 tpi_Group *tpi_group_new (void);
 /* By its owner, once: all members go. */
 void tpi_group_close (tpi_Group *group);
+/* All members go. */
+void tpi_group_clear (tpi_Group *group);
 
 /* One more, which may have settled; NULL when out of memory. */
 tpi_Member *tpi_group_add (tpi_Group *group, tpi_Future *future, int reference);
@@ -44,7 +46,8 @@ tpi_Member *tpi_group_members (const tpi_Group *group);
 unsigned tpi_group_count (const tpi_Group *group);
 
 /* A future, retained for the caller, that settles once there is something to
-   take; NULL when out of memory. */
+   take, or the last member was taken out; NULL when out of memory. All who
+   wait at a time wait for the same one, and look again then. */
 tpi_Future *tpi_group_signal (tpi_Group *group);
 
 #pragma GCC visibility pop

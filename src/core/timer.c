@@ -20,6 +20,7 @@ void tpi_timer_init (tpi_Timer *t, tpi_Future *future, double seconds) {
   t->deadline = tpi_deadline(seconds);
   t->place = 0;
   t->seconds = -1;
+  t->generation = tpi_see(&tpi_generation);
 }
 
 tpi_Timer *tpi_timer_new (tpi_Future *future, double seconds) {
@@ -66,6 +67,7 @@ static void sink_locked (size_t place, tpi_Timer *t) {
 }
 
 static int add_locked (tpi_Timer *t) {
+  t->generation = tpi_see(&tpi_generation);
   if (count + 1 >= room) {
     size_t n = room == 0 ? 64 : room * 2;
     tpi_Timer **p = tpi_alloc(n * sizeof *p);
@@ -193,12 +195,16 @@ int tpi_timer_start (tpi_Timer *timer) {
 void tpi_timer_stop (tpi_Timer *timer) {
   tpi_Future *future = NULL;
   tpi_lock(&lock);
-  if (timer->place != 0) {
+  if (timer->place != 0 && !tpi_timer_orphaned(timer)) {
     drop_locked(timer);
     future = timer->future;
   }
   tpi_unlock(&lock);
   tpi_future_release(future);
+}
+
+int tpi_timer_orphaned (const tpi_Timer *timer) {
+  return timer->generation != tpi_see(&tpi_generation);
 }
 
 uint64_t tpi_timer_deadline (const tpi_Timer *timer) {

@@ -51,9 +51,13 @@ void tpi_fibers_free (tpi_Place *place) {
 /* light userdata of a fiber -> */
 static int make_base (lua_State *L) {
   tpi_Fiber *fiber = lua_touserdata(L, 1);
+  tpi_Place *place = fiber->place;
+  if (place->body == 0) {
+    lua_pushlightuserdata(L, place);
+    tpi_fiber_push_body(L);
+    place->body = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
   fiber->base = lua_newthread(L);
-  lua_pushlightuserdata(fiber->base, fiber->place);
-  tpi_fiber_push_body(fiber->base);
   fiber->reference = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }
@@ -83,7 +87,8 @@ static void drop_base (tpi_Fiber *fiber) {
   luaL_unref(fiber->place->L, LUA_REGISTRYINDEX, fiber->reference);
 }
 
-/* It has come to an end by itself: the next task may have it. */
+/* It has come to an end by itself: the next task may have it. Its stack is
+   empty: to who has kept the coroutine it is dead. */
 static void give_back_base (tpi_Fiber *fiber) {
   tpi_Place *place = fiber->place;
   tpi_Base *base;
@@ -91,9 +96,8 @@ static void give_back_base (tpi_Fiber *fiber) {
     drop_base(fiber);
     return;
   }
-  if (place->worker != NULL)
-    lua_sethook(fiber->base, NULL, 0, 0);
-  lua_settop(fiber->base, 1);
+  lua_sethook(fiber->base, NULL, 0, 0);
+  lua_settop(fiber->base, 0);
   base = &place->bases[place->base_count++];
   base->L = fiber->base;
   base->reference = fiber->reference;
@@ -108,11 +112,21 @@ static tpi_Place *place_up (lua_State *L) {
 }
 
 static void send_results (lua_State *L, tpi_Place *place, tpi_Fiber *fiber) {
+  tpi_List *results = &tpi_fiber_future(fiber)->results;
   int top = lua_gettop(L);
+  results->count = 0;
   tpi_send_begin(place->S);
   for (int i = 2; i <= top; i++)
-    tpi_send(L, place->S, &tpi_fiber_future(fiber)->results, i, "result",
-             i - 1);
+    tpi_send(L, place->S, results, i, "result", i - 1);
+}
+
+/* Keeping them may run a finalizer, and that may hand the future on: so it is
+   looked at last. What is simple was kept in the future. */
+static void keep_results (lua_State *L, tpi_Place *place, tpi_Fiber *fiber) {
+  const tpi_List *results = &tpi_fiber_future(fiber)->results;
+  tpi_local_keep(L, fiber->task, 2);
+  if (results->items == NULL && tpi_local_lent(fiber->task))
+    send_results(L, place, fiber);
 }
 
 /* handler results... -> , or handler error -> ; into the future */
@@ -132,9 +146,10 @@ static int finished (lua_State *L, int status, lua_KContext context) {
     return 0;
   }
   fiber->sends = 1;
-  if (!fiber->task->local || tpi_local_lent(fiber->task))
+  if (fiber->task->local)
+    keep_results(L, place, fiber);
+  else
     send_results(L, place, fiber);
-  tpi_local_keep(L, fiber->task, 2);
   fiber->sends = 0;
   return 0;
 }
@@ -195,7 +210,7 @@ static int begin (tpi_Place *place, tpi_Fiber *fiber, tpi_Outcome *outcome) {
   *outcome = TPI_RETURNED;
   if (!task->local || tpi_future_claim(&task->task.future)) {
     if (take_base(fiber)) {
-      lua_pushvalue(fiber->base, 1);
+      lua_rawgeti(fiber->base, LUA_REGISTRYINDEX, place->body);
       fiber->started = 1;
       return 0;
     }

@@ -210,8 +210,7 @@ static int cancel (lua_State *L) {
   tpi_Future *future = self(L, &S);
   luaL_argcheck(L, reason == NULL || strlen(reason) == length, 2,
                 "a reason has no zeros");
-  if (!tpi_future_settled(future) && future->class->orphaned != NULL &&
-      future->class->orphaned(future))
+  if (tpi_future_orphaned(future))
     return tpi_raise_code(L, TP_BROKEN, NULL);
   lua_pushboolean(L, tpi_future_cancel(future, reason));
   if (lua_toboolean(L, -1))

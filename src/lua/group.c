@@ -6,6 +6,7 @@
 */
 #include "core/group.h"
 
+#include "core/clock.h"
 #include "lua/binding.h"
 
 static const char name[] = "tidepool.Group";
@@ -78,49 +79,56 @@ static int answer (lua_State *L, tpi_Member *member) {
   return 2;
 }
 
-static int next (lua_State *L);
+static int waited (lua_State *L, int status, lua_KContext context);
 
-/* group timeout signal -> ...; the wait came to rc. Nothing may be there all
-   the same: then somebody else has taken it, and we wait for another one. */
-static int arrived (lua_State *L, int rc) {
-  tpi_Member *member = tpi_group_take(self(L));
-  if (member != NULL)
-    return answer(L, member);
-  if (rc == TP_OK)
-    return next(L);
-  lua_pushnil(L);
-  lua_pushliteral(L, "timeout");
-  return 2;
+static double seconds_until (uint64_t deadline) {
+  return deadline == TPI_NEVER ? -1 : (double)tpi_until(deadline) / 1e9;
+}
+
+/* group deadline -> key future; or nil, or nil and "timeout". Who else waits
+   may be faster: then it waits for another one. */
+static int wait_for_one (lua_State *L, tpi_State *S, int rc) {
+  uint64_t deadline = (uint64_t)lua_tointeger(L, 2);
+  for (;;) {
+    tpi_Group *group = self(L);
+    tpi_Member *member = tpi_group_take(group);
+    tpi_Handle *signal;
+    lua_settop(L, 2);
+    if (member != NULL)
+      return answer(L, member);
+    lua_pushnil(L);
+    if (tpi_group_count(group) == 0)
+      return 1;
+    if (rc == TP_TIMEOUT) {
+      lua_pushliteral(L, "timeout");
+      return 2;
+    }
+    lua_settop(L, 2);
+    signal = tpi_push_future_handle(L);
+    signal->future = tpi_group_signal(group);
+    if (signal->future == NULL)
+      luaL_error(L, "not enough memory");
+    rc = tpi_wait_for(L, S, 3, seconds_until(deadline), 0, waited);
+  }
 }
 
 static int waited (lua_State *L, int status, lua_KContext context) {
   tpi_State *S = tpi_state(L);
-  int rc = tpi_wait_back(L, S, 3, tpi_opt_seconds(L, 2, -1), &context);
+  uint64_t deadline = (uint64_t)lua_tointeger(L, 2);
+  int rc = tpi_wait_back(L, S, 3, seconds_until(deadline), &context);
   (void)status;
-  return arrived(L, rc);
+  return wait_for_one(L, S, rc);
 }
 
 /* group [timeout] -> key future */
 static int next (lua_State *L) {
   tpi_State *S = tpi_state(L);
   double seconds = tpi_opt_seconds(L, 2, -1);
-  tpi_Group *group = self(L);
-  tpi_Member *member;
-  tpi_Handle *signal;
+  self(L);
   tpi_state_turn(L, S);
-  member = tpi_group_take(group);
-  if (member != NULL)
-    return answer(L, member);
-  lua_settop(L, 2);
-  if (tpi_group_count(group) == 0) {
-    lua_pushnil(L);
-    return 1;
-  }
-  signal = tpi_push_future_handle(L);
-  signal->future = tpi_group_signal(group);
-  if (signal->future == NULL)
-    luaL_error(L, "not enough memory");
-  return arrived(L, tpi_wait_for(L, S, 3, seconds, 0, waited));
+  lua_settop(L, 1);
+  lua_pushinteger(L, (lua_Integer)tpi_deadline(seconds));
+  return wait_for_one(L, S, TP_OK);
 }
 
 /* group future -> was it in it? */
@@ -141,12 +149,7 @@ static int take_out (lua_State *L) {
 
 /* group -> ; nothing is in it any more */
 static int clear (lua_State *L) {
-  tpi_Group *group = self(L);
-  tpi_Member *member;
-  while ((member = tpi_group_members(group)) != NULL) {
-    tpi_group_remove(member);
-    tpi_member_free(member);
-  }
+  tpi_group_clear(self(L));
   lua_newtable(L);
   lua_setiuservalue(L, 1, FUTURES);
   lua_newtable(L);

@@ -183,7 +183,10 @@ int tpi_l_after (lua_State *L) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   place = place_for(L, S);
   task = new_task(L, S, place, 2);
-  start_after(place, task, future);
+  if (tpi_future_orphaned(future))
+    start(place, task);
+  else
+    start_after(place, task, future);
   return 1;
 }
 
@@ -227,8 +230,7 @@ void tpi_local_keep (lua_State *L, const tpi_LuaTask *task, int first) {
   simple = !failed && is_simple(L, first, top);
   lua_rawgeti(L, LUA_REGISTRYINDEX, task->local);
   if (simple) {
-    if (results->count == 0) /* else it was sent */
-      keep_simple(L, results, first, top);
+    keep_simple(L, results, first, top);
     lua_pushnil(L);
   } else if (n == 1) {
     lua_pushvalue(L, first);

@@ -89,6 +89,7 @@ struct tpi_Place {
   tpi_Fiber *free;
   unsigned free_count, base_count;
   tpi_Base bases[TPI_MOST_FREE];
+  int body;            /* reference of what runs in them, or 0 */
   tpi_Item parked;     /* a program's: those that wait, or have not begun */
   unsigned depth;      /* a program's: tasks on top of each other */
   unsigned generation; /* a program's: the process it was made in (thread.h) */

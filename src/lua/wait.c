@@ -112,13 +112,8 @@ static int block (lua_State *L, tpi_State *S, const tpi_Handle *handle,
                   double seconds) {
   uint64_t deadline = seconds == 0 ? 0 : tpi_deadline(seconds);
   tpi_Fiber *fiber = tpi_loop_fiber(S);
-  tpi_Future *future = handle != NULL ? tpi_future_at(L, handle) : NULL;
-  int rc;
-  if (future != NULL && !tpi_future_settled(future) &&
-      future->class->orphaned != NULL && future->class->orphaned(future))
-    return TP_BROKEN;
-  rc = fiber != NULL ? drive_in_task(L, S, fiber, handle, deadline)
-                     : drive(L, S, handle, deadline);
+  int rc = fiber != NULL ? drive_in_task(L, S, fiber, handle, deadline)
+                         : drive(L, S, handle, deadline);
   if (tpi_peek(&S->host->listens))
     tpi_host_drain(S->host);
   return rc;
@@ -160,6 +155,8 @@ int tpi_wait_for (lua_State *L, tpi_State *S, int index, double seconds,
   tpi_Handle *handle = tpi_check_handle(L, S, index);
   tpi_Future *future = tpi_future_at(L, handle);
   tpi_loop_check_fork(S);
+  if (tpi_future_orphaned(future))
+    return TP_BROKEN;
   if (S->place != NULL || tpi_loop_yields(L, S))
     return tpi_fiber_await(L, S->loop, future, seconds, context, k);
   if (seconds != 0 && !tpi_future_settled(future) && tpi_is_outside(L, S)) {

@@ -93,10 +93,13 @@ static void signals_when_there_is_something (void **state) {
   (void)state;
   assert_non_null(tpi_group_add(g, f, 1));
   assert_false(tpi_future_settled(signal));
-  again = tpi_group_signal(g); /* who asked before looks again */
-  assert_true(tpi_future_settled(signal));
-  assert_false(tpi_future_settled(again));
+  again = tpi_group_signal(g); /* two may wait at a time */
+  assert_ptr_equal(again, signal);
   tpi_future_release(signal);
+  tpi_future_cancel(again, NULL); /* by somebody who got hold of it */
+  tpi_future_release(again);
+  again = tpi_group_signal(g);
+  assert_false(tpi_future_settled(again));
   tpi_future_cancel(f, NULL);
   assert_true(tpi_future_settled(again));
   tpi_future_release(again);
@@ -108,6 +111,30 @@ static void signals_when_there_is_something (void **state) {
   tpi_group_close(g); /* nobody is left waiting */
   assert_true(tpi_future_settled(signal));
   tpi_future_release(signal);
+  tpi_future_release(f);
+  assert_int_equal(tpi_see(&made), 0);
+}
+
+static void signals_when_nothing_is_left (void **state) {
+  tpi_Group *g = tpi_group_new();
+  tpi_Future *f = make(), *signal;
+  tpi_Member *m = tpi_group_add(g, f, 1);
+  (void)state;
+  signal = tpi_group_signal(g);
+  tpi_group_remove(m);
+  tpi_member_free(m);
+  assert_true(tpi_future_settled(signal));
+  tpi_future_release(signal);
+  tpi_group_add(g, f, 2);
+  signal = tpi_group_signal(g);
+  tpi_group_clear(g);
+  assert_true(tpi_future_settled(signal));
+  tpi_future_release(signal);
+  assert_int_equal(tpi_group_count(g), 0);
+  tpi_group_add(g, f, 3);
+  tpi_future_cancel(f, NULL);
+  assert_int_equal(take(g), 3);
+  tpi_group_close(g);
   tpi_future_release(f);
   assert_int_equal(tpi_see(&made), 0);
 }
@@ -169,6 +196,7 @@ int main (void) {
       cmocka_unit_test(first_in_time_comes_first),
       cmocka_unit_test(what_is_taken_out_is_told_no_more),
       cmocka_unit_test(signals_when_there_is_something),
+      cmocka_unit_test(signals_when_nothing_is_left),
       cmocka_unit_test(its_owner_and_tellers_may_race),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
