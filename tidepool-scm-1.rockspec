@@ -21,6 +21,11 @@ build = {
   type = "builtin",
   modules = {
     ["tidepool"] = "lua/tidepool/init.lua",
+    ["tidepool.chain"] = "lua/tidepool/chain.lua",
+    ["tidepool.check"] = "lua/tidepool/check.lua",
+    ["tidepool.combine"] = "lua/tidepool/combine.lua",
+    ["tidepool.imap"] = "lua/tidepool/imap.lua",
+    ["tidepool.map"] = "lua/tidepool/map.lua",
     ["tidepool.core"] = {
       sources = {
         "src/api/await.c",

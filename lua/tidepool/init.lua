@@ -19,7 +19,7 @@ local parts = {
     and_then = "chain", catch = "chain", finally = "chain",
   },
   [private.methods "tidepool.AsyncManager"] = {
-    map = "map", imap = "map", each = "map", reduce = "map",
+    map = "map", each = "map", reduce = "map", imap = "imap",
   },
   [private.methods "tidepool.Promise"] = {
     on_cancel = "promise",
