@@ -100,6 +100,7 @@ build = {
         "src/lua/results.c",
         "src/lua/send.c",
         "src/lua/sleep.c",
+        "src/lua/slice.c",
         "src/lua/spawn.c",
         "src/lua/state.c",
         "src/lua/submit.c",

@@ -239,6 +239,18 @@ for _, place in ipairs(places) do
       end)
     end)
 
+    it("names the element that cannot cross by its place", function ()
+      place.run(function ()
+        local pool <close> = new_pool(1)
+        local list = numbers(100)
+        list[77] = { { io.stdout } }
+        for _, chunk in ipairs { 1, 10, 100 } do
+          refuses('argument 2, field "[77][1][1]": a userdata cannot be sent',
+            function () pool:map(double, list, { chunk = chunk }) end)
+        end
+      end)
+    end)
+
     it("asks the metamethods of a list", function ()
       place.run(function ()
         local pool <close> = new_pool(2)

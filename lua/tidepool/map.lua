@@ -23,7 +23,7 @@ local EACH = 4
 
 local function map_chunk(fn, chunk, n)
   local tidepool = require "tidepool"
-  local began, results = tidepool.now(), {}
+  local began, results = tidepool.now(), tidepool.private.room(n)
   if type(fn) == "string" then
     local name, invoke = fn, tidepool.invoke
     fn = function (value) return invoke(name, value) end
@@ -31,7 +31,7 @@ local function map_chunk(fn, chunk, n)
   for i = 1, n do
     results[i] = fn(chunk[i])
   end
-  return results, tidepool.now() - began
+  return tidepool.private.slice(results, 1, n), tidepool.now() - began
 end
 
 local function each_chunk(fn, chunk, n)
@@ -100,14 +100,22 @@ function Work:length(first)
   return math.min(self.size, (rest - 1) // (2 * self.workers) + 1)
 end
 
+-- A chunk of the list, as it is sent.
+function Work:cut(first, length)
+  local last = first + length - 1
+  if debug.getmetatable(self.list) then
+    return table.move(self.list, first, last, 1, {})
+  end
+  return core.private.slice(self.list, first, last)
+end
+
 -- Submits as many chunks as may be under way.
 function Work:send()
   local calls, firsts, room = {}, {}, self.concurrency - #self.group
   while #calls < room and self.first <= self.n do
     local first = self.first
     local length = self:length(first)
-    local chunk = table.move(self.list, first, first + length - 1, 1, {})
-    calls[#calls + 1] = { self.fn, chunk, length }
+    calls[#calls + 1] = { self.fn, self:cut(first, length), length }
     firsts[#firsts + 1] = first
     self.first = first + length
     self.lengths[first] = length
@@ -196,8 +204,12 @@ end
 -- These take what a chunk has come to, and answer how long that took.
 
 local function take_results(self, first, length, future)
-  local results, seconds = future:get()
-  table.move(results, 1, length, first, self.results)
+  local seconds = core.private.spread(future, self.results, first)
+  if seconds == nil then -- something that has to be rebuilt
+    local results
+    results, seconds = future:get()
+    table.move(results, 1, length, first, self.results)
+  end
   return seconds
 end
 
@@ -214,7 +226,9 @@ end
 -- @treturn table the first result of each call, in order, and their number `n`
 function AsyncManager.map(pool, fn, list, options)
   local work <close> = begin("map", pool, fn, list, options, 3)
-  work.body, work.take, work.results = map_chunk, take_results, { n = work.n }
+  work.body, work.take = map_chunk, take_results
+  work.results = core.private.room(work.n)
+  work.results.n = work.n
   work:run()
   return work.results
 end

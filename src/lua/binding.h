@@ -113,6 +113,18 @@ void tpi_tell_progress (lua_State *L, tpi_Future *future, int index);
 void tpi_open_group (lua_State *L);
 int tpi_l_group (lua_State *L);
 
+/* --- slice.c --- */
+
+int tpi_l_room (lua_State *L);
+int tpi_l_slice (lua_State *L);
+/* If the first of the results is a list of plain values, and the others are
+   plain: puts its elements into the list at that index, from `at` on, and
+   pushes the others: how many; else -1. */
+int tpi_spread (lua_State *L, const tpi_List *results, int list,
+                lua_Integer at);
+void tpi_open_slice (lua_State *L);
+int tpi_l_spread (lua_State *L); /* in future.c */
+
 /* --- results.c --- */
 
 /* Pushes the results of the completed Future at index 1, which is being read;

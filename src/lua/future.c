@@ -171,6 +171,23 @@ static int get (lua_State *L) {
   return n >= 0 ? n : lua_error(L);
 }
 
+/* future list at -> other results, with the elements of the first one, a list,
+   in `list` from `at` on; or nothing, if it is not as simple as that */
+int tpi_l_spread (lua_State *L) {
+  const tpi_State *S = tpi_state(L);
+  tpi_Handle *handle = tpi_check_handle(L, S, 1);
+  tpi_Future *future = tpi_future_at(L, handle);
+  lua_Integer at = luaL_checkinteger(L, 3);
+  int n = -1;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  if (tpi_future_state(future) == TPI_COMPLETED && !tpi_is_local(future)) {
+    begin(handle);
+    n = tpi_spread(L, &future->results, 2, at);
+    end(handle);
+  }
+  return n >= 0 ? n : 0;
+}
+
 /* ---------------------------------------------------------------- */
 /* Looking                                                           */
 /* ---------------------------------------------------------------- */

@@ -59,6 +59,9 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"timer", tpi_l_timer},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
+                                   {"room", tpi_l_room},
+                                   {"slice", tpi_l_slice},
+                                   {"spread", tpi_l_spread},
                                    {NULL, NULL}};
 
 static tpi_Lock opening; /* the table of the C API is filled in once a time */
@@ -90,10 +93,11 @@ int luaopen_tidepool_core (lua_State *L) {
   tpi_open_promise(L);
   tpi_open_group(L);
   tpi_open_codes(L);
+  tpi_open_slice(L);
   tpi_push_module(L);
   tpi_setfuncs(L, functions);
   tpi_open_manager(L);
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, sizeof private / sizeof *private);
   tpi_setfuncs(L, private);
   lua_setfield(L, -2, "private");
   lua_pushlightuserdata(L, &tpi_api);

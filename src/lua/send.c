@@ -288,6 +288,7 @@ static tp_Value send_userdata (tpi_Sender *s, int index, const tpi_Path *path,
     tpi_refuse(s, path, "future was cleaned up");
   } else if (!tpi_send_again(s, &value, TP_TOTHER | TPI_SHAPED,
                              lua_topointer(s->L, index)) &&
+             !tpi_send_slice(s, &value, index, path, depth) &&
              !tpi_send_object(s, &value, index, path, depth)) {
     refuse_type(s, index, path);
   }

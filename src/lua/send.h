@@ -78,5 +78,11 @@ int tpi_send_own (tpi_Sender *s, tp_Value *value, int index);
 int tpi_send_own_lua (tpi_Sender *s, tp_Value *value, int index);
 void tpi_push_other (tpi_Receiver *r, const tp_Value *value);
 
+/* --- slice.c --- */
+
+/* True if it is part of a list. */
+int tpi_send_slice (tpi_Sender *s, tp_Value *value, int index,
+                    const tpi_Path *path, int depth);
+
 #pragma GCC visibility pop
 #endif
