@@ -30,6 +30,27 @@ local wrappers = {
     end
     return result
   end,
+  ["in a closing variable"] = function (f)
+    local result
+    do
+      local _ <close> = setmetatable({}, { __close = function ()
+        result = f()
+      end })
+    end
+    return result
+  end,
+  ["in a finalizer"] = function (f)
+    local result
+    setmetatable({}, { __gc = function () result = result or f() end })
+    collectgarbage()
+    collectgarbage()
+    return result
+  end,
+  ["in a module that is required"] = function (f)
+    package.preload["spec.yield.module"] = f
+    package.loaded["spec.yield.module"] = nil
+    return (require "spec.yield.module")
+  end,
   ["in a coroutine of one's own"] = function (f)
     return coroutine.wrap(f)()
   end,
@@ -83,7 +104,10 @@ local cells = {
   { "in xpcall",                     yields,  yields },
   { "in a metamethod",               yields,  yields },
   { "in an iterator",                yields,  yields },
+  { "in a closing variable",         yields,  yields },
   { "in a coroutine of one's own",   drives,  yields },
+  { "in a finalizer" }, -- of which there is one at a time
+  { "in a module that is required",  drives,  drives },
   { "in a comparator",               drives,  drives },
   { "in a callback of gsub",         drives,  drives },
 }
@@ -95,14 +119,16 @@ describe("an await", function ()
     local name, in_program, in_worker = cell[1], cell[2], cell[3]
     local wrapper = wrappers[name]
 
-    it(name .. ", of a spawned coroutine of the program", function ()
-      expect.are.equal(in_program, order_of(wrapper))
-    end)
+    if in_program then
+      it(name .. ", of a spawned coroutine of the program", function ()
+        expect.are.equal(in_program, order_of(wrapper))
+      end)
 
-    it(name .. ", of a coroutine that a task has spawned", function ()
-      local pool = session.pool { workers = 1 }
-      expect.are.equal(in_worker, pool:call(order_of, wrapper):await(limit))
-    end)
+      it(name .. ", of a coroutine that a task has spawned", function ()
+        local pool = session.pool { workers = 1 }
+        expect.are.equal(in_worker, pool:call(order_of, wrapper):await(limit))
+      end)
+    end
 
     -- Who is no coroutine of ours runs the loop; a task gives its worker away,
     -- or runs its own coroutines while it blocks.
