@@ -128,15 +128,18 @@ bench: benches ## measure, beside lua-luv and plain C
 
 .PHONY: install uninstall
 install: all ## install under PREFIX (and DESTDIR)
-	$(INSTALL) -d '$(LUADIR)/tidepool' '$(LIBDIR)/tidepool'
+	$(INSTALL) -d '$(LUADIR)/tidepool/loop' '$(LIBDIR)/tidepool'
 	$(INSTALL) -m 644 $(wildcard lua/tidepool/*.lua) '$(LUADIR)/tidepool'
+	$(INSTALL) -m 644 $(wildcard lua/tidepool/loop/*.lua) \
+	  '$(LUADIR)/tidepool/loop'
 	$(INSTALL) -m 644 src/tidepool.h '$(LUADIR)/tidepool'
 	$(INSTALL) -m 755 $(MODULE) '$(LIBDIR)/tidepool'
 uninstall: ## take away what install put there
-	rm -f $(patsubst lua/%,'$(LUADIR)/%',$(wildcard lua/tidepool/*.lua)) \
+	rm -f $(patsubst lua/%,'$(LUADIR)/%',\
+	  $(wildcard lua/tidepool/*.lua lua/tidepool/loop/*.lua)) \
 	  '$(LUADIR)/tidepool/tidepool.h' \
 	  '$(LIBDIR)/tidepool/core.so'
-	-rmdir '$(LUADIR)/tidepool' '$(LIBDIR)/tidepool'
+	-rmdir '$(LUADIR)/tidepool/loop' '$(LUADIR)/tidepool' '$(LIBDIR)/tidepool'
 
 .PHONY: format
 format: ## lay out the C files with clang-format

@@ -25,7 +25,14 @@ build = {
     ["tidepool.check"] = "lua/tidepool/check.lua",
     ["tidepool.combine"] = "lua/tidepool/combine.lua",
     ["tidepool.imap"] = "lua/tidepool/imap.lua",
+    ["tidepool.loop"] = "lua/tidepool/loop.lua",
+    ["tidepool.loop.copas"] = "lua/tidepool/loop/copas.lua",
+    ["tidepool.loop.cqueues"] = "lua/tidepool/loop/cqueues.lua",
+    ["tidepool.loop.luv"] = "lua/tidepool/loop/luv.lua",
     ["tidepool.map"] = "lua/tidepool/map.lua",
+    ["tidepool.promise"] = "lua/tidepool/promise.lua",
+    ["tidepool.run"] = "lua/tidepool/run.lua",
+    ["tidepool.scope"] = "lua/tidepool/scope.lua",
     ["tidepool.core"] = {
       sources = {
         "src/api/await.c",

@@ -25,6 +25,8 @@ test   busted                  lua-busted      -                    lua5.4-buste
 test   command:luacheck        lua-check       -                    -                   luacheck          luacheck        luacheck
 test   module:socket           lua-socket      lua-socket           lua5.4-socket       lua54-socket      -               luasocket
 test   module:cqueues          lua-cqueues     -                    lua5.4-cqueues      -                 -               cqueues
+test?  module:luv              lua-luv         -                    -                   -                 -               luv
+test?  copas                   lua-copas       -                    -                   -                 -               copas
 bench? module:luv              lua-luv         -                    -                   -                 -               luv
 check? command:valgrind        valgrind        valgrind             valgrind            valgrind          -               -
 check? command:clang           clang           clang                clang               clang             -               -
@@ -60,6 +62,7 @@ int main (void) { return 0; }' | compiles "$CC" ;;
     busted) command -v busted >/dev/null && lua -e 'require "busted"' \
       >/dev/null 2>&1 ;;
     module:*) lua -e "require '$what'" >/dev/null 2>&1 ;;
+    copas) copas ;;
     clang-runtime) sanitizer clang thread ;;
     sanitizer:*) sanitizer "$CC" "$what" ;;
   esac
@@ -73,6 +76,11 @@ library () {
     zlib.h) pkg-config --exists zlib 2>/dev/null ;;
     *) return 1 ;;
   esac
+}
+
+copas () { # Debian packs it for 5.1 and 5.2; the specs look there, too
+  lua -e 'package.path = package.path .. ";/usr/share/lua/5.1/?.lua"
+    require "copas"' >/dev/null 2>&1
 }
 
 sanitizer () {

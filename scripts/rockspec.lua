@@ -63,7 +63,7 @@ for _, file in pairs(spec.build.modules) do
   end
 end
 compare("sources", listed "src/*/*.c", sources)
-compare("modules", listed "lua/tidepool/*.lua", modules)
+compare("modules", listed "lua/tidepool/*.lua lua/tidepool/*/*.lua", modules)
 
 print(("rockspec: %d passed, %d failed, 0 skipped"):format(
   problems == 0 and 1 or 0, problems == 0 and 0 or 1))

@@ -429,7 +429,7 @@ describe("chains in the program", function ()
   it("report a failure once, and only if nobody has caught it", function ()
     local result = process.program [[
       local tidepool = require "tidepool"
-      local function failing (what)
+      local function failing(what)
         local future, promise = tidepool.promise()
         promise:reject(what)
         return future

@@ -696,7 +696,7 @@ describe("combinators in the program", function ()
   it("report no failure that somebody has looked at", function ()
     local result = process.program [[
       local tidepool = require "tidepool"
-      local function failing ()
+      local function failing()
         local future, promise = tidepool.promise()
         promise:reject "seen"
         return future

@@ -12,7 +12,7 @@ local parts = {
   [tidepool] = {
     all = "combine", race = "combine", any = "combine",
     all_settled = "combine", as_completed = "combine", wait = "combine",
-    scope = "scope", run = "scope", shield = "scope", with_timeout = "scope",
+    scope = "scope", run = "run", shield = "run", with_timeout = "run",
     use_loop = "loop",
   },
   [private.methods "tidepool.Future"] = {

@@ -1,0 +1,30 @@
+--- What Promises can do that needs no C.
+local tidepool = require "tidepool.core"
+
+local private = tidepool.private
+local Promise = private.methods "tidepool.Promise"
+
+-- The future is held, the promise is not: it can still be dropped.
+local function tell(future, f)
+  if future:state() == "cancelled" then
+    local _, err = pcall(future.get, future)
+    f(err.value)
+  end
+end
+
+--- Has a function called when the promise's future is cancelled.
+-- Once, in the loop of this Lua state, also if it was cancelled before; never
+-- if it settles in any other way.
+-- @tparam function f called as f(reason)
+-- @treturn Promise the same
+function Promise:on_cancel(f)
+  local future = self:future()
+  if type(f) ~= "function" then
+    error(("bad argument #1 to 'on_cancel' (function expected, got %s)")
+      :format(type(f)), 2)
+  end
+  tidepool.after(future, tell, future, f):detach()
+  return self
+end
+
+private.own()

@@ -1,0 +1,86 @@
+--- Running a function to the end, for a time, and waiting without owning.
+local tidepool = require "tidepool.core"
+
+local private = tidepool.private
+
+local function check_function(index, name, fn)
+  if type(fn) ~= "function" then
+    error(("bad argument #%d to '%s' (function expected, got %s)")
+      :format(index, name, type(fn)), 3)
+  end
+end
+
+-- When the await is broken off, or its time is over, the coroutine that was
+-- awaited ends too, and runs its <close> variables first.
+local function awaited(future, ok, ...)
+  if ok then
+    return ...
+  end
+  future:cancel "who awaited it was broken off"
+  pcall(tidepool.sleep, 0)
+  error((...), 0)
+end
+
+local function finish(future)
+  return awaited(future, pcall(future.await, future))
+end
+
+--- Runs a function for a limited time.
+-- @tparam number seconds
+-- @tparam function fn run as a coroutine; cancelled when the time is over
+-- @param ... its arguments
+-- @return what it answers; raises its Error, or one of kind `timeout`
+function tidepool.with_timeout(seconds, fn, ...)
+  local number = tonumber(seconds)
+  if not number or number ~= number or number < 0 then
+    error(("bad argument #1 to 'with_timeout' (seconds expected, got %s)")
+      :format(tostring(seconds)), 2)
+  end
+  check_function(2, "with_timeout", fn)
+  return finish(private.spawn_within(number, fn, ...))
+end
+
+-- The parent of fn, and so in the end of all that fn leaves behind.
+local function root(fn, ...)
+  local body = tidepool.spawn(fn, ...)
+  local child = body
+  repeat
+    if private.wards and private.wards[child] then
+      child:detach() -- of a scope that was never closed
+    elseif child:is_ready() then
+      tidepool.sleep(0) -- it was cancelled, and has not ended
+    else
+      child:wait()
+    end
+    child = private.child()
+  until not child
+  return body:get()
+end
+
+--- Runs a function and all that it spawns to the end.
+-- That is also what its children spawn, but not what was detached. When fn
+-- fails its children are cancelled. When one of the children fails, that is
+-- for who awaits it; if nobody does, it is reported.
+-- @tparam function fn run as a coroutine
+-- @param ... its arguments
+-- @return what it answers; raises its Error
+function tidepool.run(fn, ...)
+  check_function(1, "run", fn)
+  return finish(tidepool.spawn(root, fn, ...))
+end
+
+--- Awaits without passing a cancellation on.
+-- When who awaits is cancelled, the future goes on, even if it was its child:
+-- it has no parent from now on, also if the time is over first.
+-- @tparam Future future
+-- @tparam[opt] number timeout seconds, as for `Future:await`
+-- @return its results; raises its Error
+function tidepool.shield(future, timeout)
+  if not tidepool.is_future(future) then
+    error(("bad argument #1 to 'shield' (Future expected, got %s)")
+      :format(type(future)), 2)
+  end
+  return future:detach():await(timeout)
+end
+
+private.own()

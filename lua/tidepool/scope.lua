@@ -1,0 +1,405 @@
+--- Scopes: what is started together ends together.
+-- A scope keeps what was started through it, and a group that tells of each
+-- when it has settled. In the function form the coroutine that called `scope`
+-- listens to the group. In the variable form that coroutine is busy with its
+-- block, so a coroutine of the scope's own listens: the watcher.
+--
+-- A worker interrupts a coroutine that is cancelled wherever it is, once, also
+-- in a `__close`. What must be done as a whole is written so that it can be
+-- done twice.
+local tidepool = require "tidepool.core"
+
+local private = tidepool.private
+
+local Scope = { __name = "tidepool.Scope" }
+Scope.__index = Scope
+
+-- The id of the task or coroutine that runs, nil in the program itself.
+local function running()
+  local task = tidepool.task()
+  return task and task.id
+end
+
+-- Cancelled coroutines run their <close> variables in the next turn of the
+-- loop. Who cancelled them lets them do so before it goes on.
+local function let_end()
+  tidepool.sleep(0)
+end
+
+local function whole(f, ...)
+  local ok, interrupt = pcall(f, ...)
+  if not ok then
+    f(...)
+    error(interrupt, 0)
+  end
+end
+
+local function cancel_children(s, reason)
+  local numbers = {}
+  for number in pairs(s.children) do
+    numbers[#numbers + 1] = number
+  end
+  table.sort(numbers)
+  for _, number in ipairs(numbers) do
+    local child = s.children[number]
+    pcall(child.cancel, child, reason) -- raises if it was cleaned up
+  end
+end
+
+-- One more genuine failure, after the first.
+local function note(s, err)
+  if not s.noted[err] then
+    s.noted[err] = true
+    s.others[#s.others + 1] = err
+  end
+end
+
+-- The first failure. One that comes from a scope within has others already.
+local function fail_whole(s, err, reason)
+  local others = rawget(err, "others")
+  if s.failure == nil then
+    s.others, s.noted = {}, { [err] = true }
+    for _, other in ipairs(type(others) == "table" and others or {}) do
+      note(s, other)
+    end
+    s.failure = err
+  end
+  err.others = s.others
+  cancel_children(s, reason)
+end
+
+local function fail(s, err, reason)
+  whole(fail_whole, s, err, reason)
+end
+
+local function failure_of(child)
+  if child:state() == "failed" then
+    return select(2, pcall(child.get, child))
+  end
+end
+
+local function settled(s, child)
+  local ok, err = pcall(failure_of, child)
+  if not ok or err == nil then
+    return -- it was cleaned up, or there is none
+  elseif not s.failure then
+    fail(s, err, "its scope failed")
+  elseif err.kind ~= "cancelled" then -- that is what became of the first
+    note(s, err)
+  end
+end
+
+-- Until all children have settled.
+local function listen(s)
+  while true do
+    local number, child = s.group:next()
+    if number == nil then
+      return
+    end
+    s.children[number] = nil
+    settled(s, child)
+  end
+end
+
+-- The body of the watcher. It fails as the scope did: if the scope is never
+-- closed, or another error comes through, that is a failure that nobody read,
+-- and told as such.
+local function watch(s)
+  listen(s)
+  local err = s.failure
+  if err and s.watched and not rawequal(err, s.passed)
+    and err.kind ~= "cancelled" then
+    error(err, 0)
+  end
+  s.watcher = nil
+end
+
+local function admit_whole(s, child)
+  s.count = s.count + 1
+  s.children[s.count] = child
+  s.group:add(child, s.count)
+  if s.watched and not s.watcher then
+    s.watcher = tidepool.spawn(watch, s):detach()
+  end
+end
+
+local function admit(s, child)
+  whole(admit_whole, s, child)
+  return child
+end
+
+-- Nothing comes in any more, and nothing looks after the scope.
+local function close(s)
+  s.left = true
+  for _, helper in ipairs(s.helpers) do
+    helper:cancel()
+  end
+end
+
+-- The failure is raised: who watched has been heard.
+local function hush(s)
+  s.watched = false
+  if s.watcher and s.watcher:is_ready() then
+    pcall(s.watcher.get, s.watcher)
+  end
+end
+
+-- All children have settled.
+local function leave(s)
+  if s.failure then
+    let_end()
+  end
+  close(s)
+  s.done = true
+  if s.failure then
+    hush(s)
+    error(s.failure, 0)
+  end
+end
+
+local function abandon_whole(s, err)
+  close(s)
+  s.passed = err
+  if s.failure and rawequal(err, s.failure) then
+    hush(s)
+  end
+  cancel_children(s, "its scope was left by an error")
+  s.done = true
+end
+
+-- An error comes through, which goes on.
+local function abandon(s, err)
+  if not s.done then
+    whole(abandon_whole, s, err)
+  end
+end
+
+-- For a <close> variable where an await may be broken off.
+local Guard = {}
+
+function Guard:__close(err)
+  abandon(self.scope, err)
+end
+
+-- Until all children have settled, or an error comes through.
+local function finish(s)
+  local ok, err = pcall(listen, s)
+  if not ok then
+    abandon(s, err)
+    pcall(let_end)
+    error(err, 0)
+  end
+end
+
+--- Leaves the block of `local s <close> = tidepool.scope()`.
+function Scope:__close(err)
+  if self.left or not self.block then
+    return -- one with a function is left when that and all else has ended
+  elseif err ~= nil then
+    abandon(self, err)
+    pcall(let_end)
+    return
+  end
+  local _ <close> = setmetatable({ scope = self }, Guard)
+  if self.watcher then
+    self.watcher:wait()
+  end
+  self.watched = false -- from here on it is we who listen
+  finish(self)
+  leave(self)
+end
+
+function Scope:__tostring()
+  local state = self.left and "left" or self.failure and "failed" or "open"
+  return ("tidepool.Scope: %s, %d unsettled"):format(state, #self.group)
+end
+
+local function check(s, name)
+  if getmetatable(s) ~= Scope then
+    error(("bad argument #1 to '%s' (Scope expected, got %s)")
+      :format(name, type(s)), 3)
+  elseif s.left then
+    error("the scope was left", 3)
+  end
+end
+
+local function check_function(fn, name)
+  if type(fn) ~= "function" then
+    error(("bad argument #1 to '%s' (function expected, got %s)")
+      :format(name, type(fn)), 3)
+  end
+end
+
+-- Nothing begins in a scope that has failed.
+local function check_sound(s)
+  if s.failure then
+    error(s.failure, 0)
+  end
+end
+
+--- Starts a coroutine in the scope.
+-- @tparam function fn what it runs
+-- @param ... its arguments
+-- @treturn Future of what it answers
+function Scope:spawn(fn, ...)
+  check(self, "spawn")
+  check_function(fn, "spawn")
+  check_sound(self)
+  local child = tidepool.spawn(fn, ...)
+  if running() ~= self.owner then
+    child:detach() -- it is the scope's, not that of who happens to call
+  end
+  return admit(self, child)
+end
+
+--- Calls a function on the default manager, in the scope.
+-- @param fn a function, or the name of a registered one
+-- @param ... its arguments
+-- @treturn Future of what it answers
+function Scope:call(fn, ...)
+  check(self, "call")
+  check_sound(self)
+  local ok, child = pcall(tidepool.call, fn, ...)
+  if not ok then
+    error(child, 2)
+  elseif self.left or self.failure then -- while the queue was full
+    child:cancel "its scope was left"
+    check(self, "call")
+    check_sound(self)
+  end
+  return admit(self, child)
+end
+
+--- Takes any future into the scope.
+-- One that comes when the scope has failed is cancelled.
+-- @tparam Future future
+-- @treturn Future the same
+function Scope:add(future)
+  check(self, "add")
+  if not tidepool.is_future(future) then
+    error(("bad argument #1 to 'add' (Future expected, got %s)")
+      :format(type(future)), 2)
+  end
+  if self.failure then
+    future:cancel "its scope failed"
+  end
+  check_sound(self)
+  return admit(self, future)
+end
+
+-- What the scope has to have cancelled when it is left, in pairs.
+local function replace(s, at, first, second)
+  local helpers = s.helpers
+  for i = at, at + 1 do
+    if helpers[i] then
+      helpers[i]:cancel()
+    end
+  end
+  helpers[at], helpers[at + 1] = first, second
+end
+
+local function expire(s, seconds)
+  if not s.left and not s.failure then
+    fail(s, tidepool.error {
+      kind = "timeout",
+      message = ("the scope timed out after %.6g s"):format(seconds),
+    }, "its scope timed out")
+  end
+end
+
+--- Bounds the time of the scope, from now on.
+-- When it is over the scope fails with kind `timeout`. Again: the new time
+-- takes the place of the old one.
+-- @tparam number seconds
+function Scope:timeout(seconds)
+  check(self, "timeout")
+  local number = tonumber(seconds)
+  if not number or number ~= number or number < 0 then
+    error(("bad argument #1 to 'timeout' (seconds expected, got %s)")
+      :format(tostring(seconds)), 2)
+  end
+  if not self.failure then
+    local timer = private.timer(number)
+    local expiry = tidepool.after(timer, expire, self, number):detach()
+    replace(self, 1, expiry, timer)
+  end
+end
+
+--- Cancels all that is in the scope, which then raises kind `cancelled`.
+-- @tparam[opt] string reason
+-- @treturn boolean did this call decide how the scope ends?
+function Scope:cancel(reason)
+  check(self, "cancel")
+  if self.failure then
+    return false
+  end
+  fail(self, tidepool.error {
+    kind = "cancelled", message = reason or "cancelled", value = reason,
+  }, reason or "its scope was cancelled")
+  return true
+end
+
+local function new(form)
+  form.group = tidepool.group()
+  form.children = {} -- those not yet known to have settled, by number
+  form.count = 0 -- the number of the last
+  form.helpers = {}
+  return setmetatable(form, Scope)
+end
+
+local function enter(fn, ...)
+  local s = new {}
+  local guard = setmetatable({ scope = s }, Guard)
+  local _ <close> = guard
+  local _ <close> = guard -- in case that the other is interrupted
+  local body = tidepool.spawn(fn, s, ...)
+  s.owner = body:id()
+  admit(s, body)
+  finish(s)
+  leave(s)
+  return body:get()
+end
+
+-- They keep no `run` waiting.
+private.wards = setmetatable({}, { __mode = "k" })
+
+local weak = { __mode = "v" }
+
+local function orphaned(box)
+  if box[1] then
+    abandon(box[1])
+  end
+end
+
+-- If a worker interrupts the `__close` of a scope when it has hardly begun,
+-- nobody would look after what had only been added. The ward does: it is a
+-- child of the owner, so it is cancelled with that.
+local function set_ward(s)
+  local never
+  never, s.promise = tidepool.promise()
+  local ward = tidepool.after(never, orphaned, {})
+  private.wards[ward] = true
+  local box = setmetatable({ s }, weak) -- one that is never closed may go
+  replace(s, 3, tidepool.after(ward, orphaned, box):detach(), ward)
+end
+
+--- Runs a function with a scope, or opens one for a `<close>` variable.
+-- Leaving a scope waits for all that was started in it. The first failure
+-- cancels the others and is raised; its field `others` lists those that
+-- failed besides.
+-- @tparam[opt] function fn called as fn(scope, ...), as a coroutine of it
+-- @param ... further arguments
+-- @return what fn answers; without fn, the scope
+function tidepool.scope(...)
+  if select("#", ...) == 0 then
+    local s = new { block = true, watched = true, owner = running() }
+    if s.owner and tidepool.current() then
+      set_ward(s)
+    end
+    return s
+  end
+  check_function((...), "scope")
+  return enter(...)
+end
+
+private.own()
