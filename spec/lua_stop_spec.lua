@@ -367,6 +367,23 @@ describe("a task that loops", function ()
     expect.is_false(now)
   end)
 
+  it("is stopped with what spawned what spawned it", function ()
+    local pool = session.pool { workers = 1 }
+    for _ = 1, session.count(500, 50) do
+      local future = pool:call(function ()
+        local spawn = require "tidepool".spawn
+        return spawn(function ()
+          spawn(function () while true do end end)
+          return spawn(function () while true do end end):await()
+        end):await()
+      end)
+      future:wait(math.random() / 500)
+      future:cancel()
+    end
+    expect.are.equal(2, pool:call(function () return 2 end):await(limit))
+    idle(pool)
+  end)
+
   it("is stopped in the words of an error", function ()
     local pool = session.pool { workers = 1 }
     local err = session.failure(pool:with { timeout = 0.05 }:call(function ()
