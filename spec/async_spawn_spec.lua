@@ -980,6 +980,27 @@ for _, place in ipairs(places) do
   describe("a group " .. place.name, function ()
     after_each(session.finish)
 
+    it("is gone through by a for", function ()
+      place.run(function ()
+        local group, got = tidepool.group(), {}
+        for i = 1, 3 do
+          group:add(tidepool.spawn(function ()
+            for _ = i, 3 do
+              tidepool.sleep(0)
+            end
+            return i
+          end), "key " .. i)
+        end
+        for key, future in group do
+          got[#got + 1] = key .. " " .. future:get()
+        end
+        assert(table.concat(got, ", ") == "key 3 3, key 2 2, key 1 1")
+        for _ in group do
+          error "there is nothing left"
+        end
+      end)
+    end)
+
     it("answers futures in the order in which they settle", function ()
       place.run(function ()
         local a, b, c = gate(), gate(), gate()
