@@ -1,5 +1,6 @@
 -- run, with_timeout and shield, in every place.
 
+local async = require "spec.support.async"
 local places = require "spec.support.places"
 local session = require "spec.support.session"
 local tidepool = require "tidepool"
@@ -11,24 +12,7 @@ local _ENV = _G -- luacheck: ignore 211
 
 local generations = session.check and 300 or 10000
 
--- What f raises.
-local function failure(f, ...)
-  local ok, err = pcall(f, ...)
-  assert(not ok, "it had to fail")
-  return err
-end
-
--- A future that settles when told: gate[2]:resolve(). It has to be held by
--- whoever needs it shut.
-local Gate = { __gc = function (gate) gate[2]:resolve() end }
-local function gate()
-  return setmetatable({ tidepool.promise() }, Gate)
-end
-
--- A <close> variable that calls f.
-local function at_end(f)
-  return setmetatable({}, { __close = function (_, err) f(err) end })
-end
+local failure, gate, at_end = async.failure, async.gate, async.at_end
 
 -- Calling f is misuse, told where it happened.
 local function misuse(text, f, ...)

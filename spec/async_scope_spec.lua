@@ -1,5 +1,6 @@
 -- Scopes: what is started together ends together. Both forms, in every place.
 
+local async = require "spec.support.async"
 local places = require "spec.support.places"
 local process = require "spec.support.process"
 local session = require "spec.support.session"
@@ -14,24 +15,7 @@ local _ENV = _G -- luacheck: ignore 211
 local limit = session.limit
 local children = session.check and 500 or 10000
 
--- What f raises.
-local function failure(f, ...)
-  local ok, err = pcall(f, ...)
-  assert(not ok, "it had to fail")
-  return err
-end
-
--- A future that settles when told: gate[2]:resolve(). It has to be held by
--- whoever needs it shut.
-local Gate = { __gc = function (gate) gate[2]:resolve() end }
-local function gate()
-  return setmetatable({ tidepool.promise() }, Gate)
-end
-
--- A <close> variable that calls f.
-local function at_end(f)
-  return setmetatable({}, { __close = function (_, err) f(err) end })
-end
+local failure, gate, at_end = async.failure, async.gate, async.at_end
 
 -- Since 5.4.3 a __close can yield; before, it holds up what is below.
 local closing = coroutine.create(function ()
