@@ -995,4 +995,22 @@ describe("__tidepool", function ()
       return t.x, getmetatable(t) ~= nil
     end, setmetatable({ x = 5 }, { __index = function () return 1 end })) })
   end)
+
+  it("gets the module, its functions and objects that come twice", function ()
+    local pool = session.pool()
+    assert.is_true(pool:call(function (a, b)
+      return a == b and type(b.spawn) == "function"
+        and rawequal(b, require "tidepool")
+    end, tidepool, tidepool):await(session.limit))
+    assert.is_true(pool:call(function (list)
+      return list[1] == list[2] and type(list[2]) == "function"
+        and list[2] == require "tidepool".all
+    end, { tidepool.all, tidepool.all }):await(session.limit))
+    local object = setmetatable({ 7 }, { __tidepool = function (self)
+      return function (x) return { x = x } end, self[1]
+    end })
+    assert.is_true(pool:call(function (a, b)
+      return a == b and b.x == 7
+    end, object, object):await(session.limit))
+  end)
 end)

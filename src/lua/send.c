@@ -212,6 +212,8 @@ int tpi_send_again (tpi_Sender *s, tp_Value *value, uint64_t tag,
   if (table == NULL)
     return 0;
   tpi_poke(&table->shared, 1);
+  if (table->shape == TPI_OWN || table->shape == TPI_REBUILT)
+    tag = TP_TOTHER | TPI_SHAPED; /* whatever it is in Lua */
   value->tag = tag;
   value->as.table = &table->table;
   return 1;
