@@ -289,6 +289,41 @@ for _, loop in ipairs(loops) do
       end)
     end)
 
+    -- Each of them waits for a promise that only the loop can resolve.
+    it("lets combinators, scopes and chains wait", function ()
+      local function later(value)
+        local future, promise = tidepool.promise()
+        loop.start(function ()
+          loop.turn()
+          loop.turn()
+          promise:resolve(value)
+        end)
+        return future
+      end
+
+      loop.run(function ()
+        local list = tidepool.all { later(1), later(2) }:await(session.limit)
+        assert.are.same({ 1, 2, n = 2 }, list)
+        assert.are.equal(3, tidepool.race { later(3) }:await(session.limit))
+        local sum = 0
+        for _, future in tidepool.as_completed { later(4), later(5) } do
+          sum = sum + future:get()
+        end
+        assert.are.equal(9, sum)
+        assert.are.equal(6, tidepool.scope(function ()
+          return later(6):await(session.limit)
+        end))
+        assert.are.equal(7, tidepool.with_timeout(session.limit, function ()
+          return later(7):await()
+        end))
+        local doubled = later(4):and_then(function (n) return 2 * n end)
+        assert.are.equal(8, doubled:await(session.limit))
+        local pool = session.pool()
+        local squares = pool:map(math.tointeger, { "1", "2" })
+        assert.are.same({ 1, 2 }, { squares[1], squares[2] })
+      end)
+    end)
+
     -- The program's await drains tidepool's descriptor, so the loop would
     -- not have heard.
     it("is not forgotten when the program awaits meanwhile", function ()
@@ -682,26 +717,24 @@ describe("the adapter of copas", function ()
         pending "this copas cannot remove coroutines"
         return
       end
-      local future = tidepool.promise()
+      local future, promise = tidepool.promise()
       local weak
-      do
+      loop.run(function ()
         local co = copas.addthread(function ()
           local mark = {}
           weak = weakly(mark)
           future:await()
           error(mark)
         end)
-        loop.run(function () loop.sleep(0.01) end, function ()
-          loop.sleep(0.01)
-          copas.removethread(co)
-        end, function ()
-          loop.sleep(0.02)
-          co = nil
-          session.eventually(function () return collected(weak) end)
-        end)
-      end
-      copas.loop() -- ends
-      assert.is_true(collected(weak))
+        loop.sleep(0.01)
+        assert.is_truthy(weak[1])
+        copas.removethread(co)
+        local major, minor = copas._VERSION:match "(%d+)%.(%d+)"
+        if major * 100 + minor < 407 then -- these let go of no sleeper
+          promise:resolve()
+        end
+      end) -- which ends, so nobody waits
+      session.eventually(function () return collected(weak) end)
     end))
 
   it("takes no coroutine that is not its own", with("copas", function ()
