@@ -296,6 +296,7 @@ function Promise:on_cancel(f) end
 ---Futures in the order in which they settle.
 ---@class tidepool.Group
 ---@operator len: integer
+---@operator call: any
 local Group = {}
 
 ---@param future tidepool.Future

@@ -1,4 +1,5 @@
 --- What Promises can do that needs no C.
+local must = require "tidepool.check"
 local tidepool = require "tidepool.core"
 
 local private = tidepool.private
@@ -19,10 +20,7 @@ end
 -- @treturn Promise the same
 function Promise:on_cancel(f)
   local future = self:future()
-  if type(f) ~= "function" then
-    error(("bad argument #1 to 'on_cancel' (function expected, got %s)")
-      :format(type(f)), 2)
-  end
+  must.callback(2, 1, "on_cancel", f)
   tidepool.after(future, tell, future, f):detach()
   return self
 end

@@ -1,23 +1,23 @@
 --- Running a function to the end, for a time, and waiting without owning.
+local must = require "tidepool.check"
 local tidepool = require "tidepool.core"
 
 local private = tidepool.private
 
-local function check_function(index, name, fn)
-  if type(fn) ~= "function" then
-    error(("bad argument #%d to '%s' (function expected, got %s)")
-      :format(index, name, type(fn)), 3)
-  end
+-- A turn of the loop in which cancelled coroutines run their <close> variables.
+local function let_end()
+  tidepool.sleep(0)
 end
 
 -- When the await is broken off, or its time is over, the coroutine that was
--- awaited ends too, and runs its <close> variables first.
+-- awaited ends in the next turn, and its children in the one after.
 local function awaited(future, ok, ...)
   if ok then
     return ...
   end
   future:cancel "who awaited it was broken off"
-  pcall(tidepool.sleep, 0)
+  pcall(let_end)
+  pcall(let_end)
   error((...), 0)
 end
 
@@ -32,11 +32,10 @@ end
 -- @return what it answers; raises its Error, or one of kind `timeout`
 function tidepool.with_timeout(seconds, fn, ...)
   local number = tonumber(seconds)
-  if not number or number ~= number or number < 0 then
-    error(("bad argument #1 to 'with_timeout' (seconds expected, got %s)")
-      :format(tostring(seconds)), 2)
+  if not (number and number >= 0) then
+    must.bad(2, 1, "with_timeout", "seconds", seconds)
   end
-  check_function(2, "with_timeout", fn)
+  must.callback(2, 2, "with_timeout", fn)
   return finish(private.spawn_within(number, fn, ...))
 end
 
@@ -48,7 +47,7 @@ local function root(fn, ...)
     if private.wards and private.wards[child] then
       child:detach() -- of a scope that was never closed
     elseif child:is_ready() then
-      tidepool.sleep(0) -- it was cancelled, and has not ended
+      let_end() -- it was cancelled
     else
       child:wait()
     end
@@ -65,7 +64,7 @@ end
 -- @param ... its arguments
 -- @return what it answers; raises its Error
 function tidepool.run(fn, ...)
-  check_function(1, "run", fn)
+  must.callback(2, 1, "run", fn)
   return finish(tidepool.spawn(root, fn, ...))
 end
 
@@ -77,8 +76,7 @@ end
 -- @return its results; raises its Error
 function tidepool.shield(future, timeout)
   if not tidepool.is_future(future) then
-    error(("bad argument #1 to 'shield' (Future expected, got %s)")
-      :format(type(future)), 2)
+    must.bad(2, 1, "shield", "Future", future)
   end
   return future:detach():await(timeout)
 end

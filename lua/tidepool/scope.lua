@@ -7,6 +7,7 @@
 -- A worker interrupts a coroutine that is cancelled wherever it is, once, also
 -- in a `__close`. What must be done as a whole is written so that it can be
 -- done twice.
+local must = require "tidepool.check"
 local tidepool = require "tidepool.core"
 
 local private = tidepool.private
@@ -131,7 +132,7 @@ end
 -- Nothing comes in any more, and nothing looks after the scope.
 local function close(s)
   s.left = true
-  for _, helper in ipairs(s.helpers) do
+  for _, helper in pairs(s.helpers) do
     helper:cancel()
   end
 end
@@ -214,25 +215,12 @@ function Scope:__tostring()
   return ("tidepool.Scope: %s, %d unsettled"):format(state, #self.group)
 end
 
-local function check(s, name)
-  if getmetatable(s) ~= Scope then
-    error(("bad argument #1 to '%s' (Scope expected, got %s)")
-      :format(name, type(s)), 3)
-  elseif s.left then
-    error("the scope was left", 3)
-  end
-end
-
-local function check_function(fn, name)
-  if type(fn) ~= "function" then
-    error(("bad argument #1 to '%s' (function expected, got %s)")
-      :format(name, type(fn)), 3)
-  end
-end
-
 -- Nothing begins in a scope that has failed.
-local function check_sound(s)
-  if s.failure then
+local function check(s, name, begins)
+  must.self(3, name, Scope.__name, s)
+  if s.left then
+    error("the scope was left", 3)
+  elseif begins and s.failure then
     error(s.failure, 0)
   end
 end
@@ -242,9 +230,8 @@ end
 -- @param ... its arguments
 -- @treturn Future of what it answers
 function Scope:spawn(fn, ...)
-  check(self, "spawn")
-  check_function(fn, "spawn")
-  check_sound(self)
+  check(self, "spawn", true)
+  must.callback(2, 1, "spawn", fn)
   local child = tidepool.spawn(fn, ...)
   if running() ~= self.owner then
     child:detach() -- it is the scope's, not that of who happens to call
@@ -257,15 +244,13 @@ end
 -- @param ... its arguments
 -- @treturn Future of what it answers
 function Scope:call(fn, ...)
-  check(self, "call")
-  check_sound(self)
+  check(self, "call", true)
   local ok, child = pcall(tidepool.call, fn, ...)
   if not ok then
-    error(child, 2)
+    must.again(2, child)
   elseif self.left or self.failure then -- while the queue was full
     child:cancel "its scope was left"
-    check(self, "call")
-    check_sound(self)
+    check(self, "call", true)
   end
   return admit(self, child)
 end
@@ -277,25 +262,22 @@ end
 function Scope:add(future)
   check(self, "add")
   if not tidepool.is_future(future) then
-    error(("bad argument #1 to 'add' (Future expected, got %s)")
-      :format(type(future)), 2)
-  end
-  if self.failure then
+    must.bad(2, 1, "add", "Future", future)
+  elseif self.failure then
     future:cancel "its scope failed"
+    error(self.failure, 0)
   end
-  check_sound(self)
   return admit(self, future)
 end
 
--- What the scope has to have cancelled when it is left, in pairs.
-local function replace(s, at, first, second)
-  local helpers = s.helpers
-  for i = at, at + 1 do
-    if helpers[i] then
-      helpers[i]:cancel()
-    end
+-- A future that is to be cancelled when the scope is left, or has another one
+-- of that name.
+local function help(s, name, future)
+  local before = s.helpers[name]
+  s.helpers[name] = future
+  if before then
+    before:cancel()
   end
-  helpers[at], helpers[at + 1] = first, second
 end
 
 local function expire(s, seconds)
@@ -314,14 +296,12 @@ end
 function Scope:timeout(seconds)
   check(self, "timeout")
   local number = tonumber(seconds)
-  if not number or number ~= number or number < 0 then
-    error(("bad argument #1 to 'timeout' (seconds expected, got %s)")
-      :format(tostring(seconds)), 2)
-  end
-  if not self.failure then
+  if not (number and number >= 0) then
+    must.bad(2, 1, "timeout", "seconds", seconds)
+  elseif not self.failure then
     local timer = private.timer(number)
-    local expiry = tidepool.after(timer, expire, self, number):detach()
-    replace(self, 1, expiry, timer)
+    help(self, "expiry", tidepool.after(timer, expire, self, number):detach())
+    help(self, "timer", timer)
   end
 end
 
@@ -366,8 +346,10 @@ private.wards = setmetatable({}, { __mode = "k" })
 local weak = { __mode = "v" }
 
 local function orphaned(box)
-  if box[1] then
-    abandon(box[1])
+  local s = box[1]
+  if s then
+    s.helpers.heir = nil -- which is who runs this
+    abandon(s)
   end
 end
 
@@ -380,7 +362,8 @@ local function set_ward(s)
   local ward = tidepool.after(never, orphaned, {})
   private.wards[ward] = true
   local box = setmetatable({ s }, weak) -- one that is never closed may go
-  replace(s, 3, tidepool.after(ward, orphaned, box):detach(), ward)
+  help(s, "heir", tidepool.after(ward, orphaned, box):detach())
+  help(s, "ward", ward)
 end
 
 --- Runs a function with a scope, or opens one for a `<close>` variable.
@@ -398,7 +381,7 @@ function tidepool.scope(...)
     end
     return s
   end
-  check_function((...), "scope")
+  must.callback(2, 1, "scope", (...))
   return enter(...)
 end
 

@@ -163,7 +163,7 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
   tpi_Task *task = tpi_task_of(future);
   tp_Manager *pool = task->pool;
   tpi_Effects effects = {NULL, NULL, NULL};
-  int queued = 0, filling = 0;
+  int queued = 0, filling = 0, pinned = 0;
   if (tpi_task_orphaned(future))
     return;
   if (task->timer != NULL)
@@ -171,7 +171,8 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
   tpi_lock(&pool->lock);
   if (task->place > TPI_AT_DOOR) {
     count_withdrawn_locked(pool, future);
-    if (was == TPI_PENDING && task->place != TPI_PINNED) {
+    pinned = task->place == TPI_PINNED;
+    if (was == TPI_PENDING && !pinned) {
       filling = task->place == TPI_FILLING;
       queued = dequeue_locked(pool, task);
       task->place = TPI_TAKEN;
@@ -184,7 +185,7 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
   tpi_pool_unlock(pool, &effects);
   if (was == TPI_PENDING && task->follow != NULL)
     tpi_follow_stop(task);
-  if (was == TPI_PENDING && !filling)
+  if (was == TPI_PENDING && !filling && !pinned)
     tpi_task_drop_args(task);
   if (queued && !filling)
     tpi_future_release(future);

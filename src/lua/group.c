@@ -131,6 +131,12 @@ static int next (lua_State *L) {
   return wait_for_one(L, S, TP_OK);
 }
 
+/* group ... -> key future; for a generic `for` */
+static int iterate (lua_State *L) {
+  lua_settop(L, 1);
+  return next(L);
+}
+
 /* group future -> was it in it? */
 static int take_out (lua_State *L) {
   const tpi_State *S = tpi_state(L);
@@ -185,6 +191,7 @@ void tpi_open_group (lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", collect},
                                          {"__close", clear},
                                          {"__len", count},
+                                         {"__call", iterate},
                                          {"__tostring", to_string},
                                          {NULL, NULL}};
   luaL_newmetatable(L, name);
