@@ -462,12 +462,14 @@ describe("the adapter of luv", function ()
     end))
 
   it("keeps it running for who waits", with("luv", function (loop, uv)
-    local nap, awake = tidepool.call("tidepool.sleep", 0.02), false
+    local future, open = held(1)
+    local awake = false
     loop.start(function ()
-      nap:await()
+      future:await()
       awake = true
     end)
     assert.is_false(awake)
+    open()
     uv.run()
     assert.is_true(awake)
   end))
@@ -496,13 +498,17 @@ describe("the adapter of luv", function ()
     function (loop)
       local future, open = held(6)
       local got
+      local waits
       local consumer = loop.start(function ()
         tidepool.sleep(0.001)
+        waits = true
         coroutine.yield()
         got = future:await(session.limit)
       end)
       loop.run(function ()
-        loop.sleep(0.05)
+        repeat
+          loop.turn()
+        until waits
         coroutine.resume(consumer)
         assert.is_nil(got)
         open()
@@ -553,17 +559,18 @@ describe("the adapter of luv", function ()
       pending "luv leaks the handle that could not be made"
       return
     end
-    local result = process.program [[
-      local tidepool = require "tidepool"
-      local uv = require "luv"
-      require "tidepool.loop.luv"
-      local poll = uv.new_poll(tidepool.fd())
-      poll:start("r", print)
-      local nap = tidepool.call("tidepool.sleep", 0.01)
-      print(coroutine.wrap(function ()
-        return pcall(nap.await, nap)
-      end)())
-    ]]
+    -- luv leaks the handle that could not be made.
+    local result = process.shell(("%s exec %s -e %s"):format(process.leaving,
+      process.interpreter, process.quote [[
+        local tidepool = require "tidepool"
+        local uv = require "luv"
+        require "tidepool.loop.luv"
+        local poll = uv.new_poll(tidepool.fd())
+        poll:start("r", print)
+        print(coroutine.wrap(function ()
+          return pcall(tidepool.sleep, 0.01)
+        end)())
+      ]]))
     assert.are.equal(0, result.code, result.err)
     assert.is_truthy(result.out:find("cannot watch tidepool.fd()", 1, true),
       result.out)
@@ -584,7 +591,7 @@ describe("the adapter of luv", function ()
       })
       coroutine.wrap(function ()
         local guard <close> = closed
-        tidepool.call("tidepool.sleep", 0.01):await()
+        tidepool.sleep(0.01)
         error "high water"
       end)()
       uv.run()
@@ -874,8 +881,9 @@ describe("tidepool.use_loop", function ()
       for i, each in ipairs(list) do
         detach[i] = tidepool.use_loop(each)
       end
-      local nap = tidepool.call("tidepool.sleep", 0.01)
-      coroutine.wrap(function () nap:await() end)()
+      local never, promise = tidepool.promise()
+      coroutine.wrap(function () never:wait(0.001) end)()
+      promise:resolve()
       for _, each in ipairs(detach) do
         each()
         each()
@@ -891,14 +899,15 @@ describe("tidepool.use_loop", function ()
       pause = function () error("no pause today", 0) end,
     }
     local detach = tidepool.use_loop(broken)
-    local nap = tidepool.call("tidepool.sleep", 0.05)
+    local future, promise = tidepool.promise()
     local ok, err
-    coroutine.wrap(function () ok, err = pcall(nap.await, nap) end)()
+    coroutine.wrap(function () ok, err = pcall(future.await, future) end)()
     detach()
+    promise:resolve()
     assert.is_false(ok)
     assert.are.equal("no pause today", err)
     assert.are.equal(1, stopped)
-    nap:await(session.limit)
+    tidepool.poll()
   end)
 
   it("is for programs", function ()
