@@ -91,6 +91,27 @@ describe("os.exit", function ()
   end)
 end)
 
+describe("the end of a program with coroutines that wait", function ()
+  local codes = {
+    last = 0, error = 1, exit = 0, code = 7, close = 0, ["close-code"] = 7,
+    ["false"] = 1,
+  }
+  for how, code in pairs(codes) do
+    for _, where in ipairs { "top", "coroutine", "rigid", "task", "worker" } do
+      it(("has its status: %s, %s"):format(how, where), function ()
+        local result = ended(code,
+          process.script("coroutines.lua", how, where))
+        if how == "error" then
+          assert.is_truthy(result.err:find("of the program", 1, true))
+        else
+          assert.are.equal("", result.err)
+        end
+        assert.are.equal("leaving\n", result.out)
+      end)
+    end
+  end
+end)
+
 describe("an interrupt", function ()
   -- As Ctrl-C in lua5.4: the status is 1 and the message "interrupted!".
   local function interrupt(where)
@@ -100,7 +121,9 @@ describe("an interrupt", function ()
 
   for _, where in ipairs {
     "top", "coroutine", "timed", "wait", "pawait", "poll", "wait_all",
-    "full", "shutdown",
+    "full", "shutdown", "suspended", "sleep", "sleep_busy", "group",
+    "group_timed", "ping_pong", "offspring", "polling", "rigid",
+    "rigid_busy", "inner", "nobodys",
   } do
     it("stops a program that blocks, where: " .. where, function ()
       local rounds = (where == "top" or where == "coroutine")
@@ -138,6 +161,10 @@ describe("a host program", function ()
     assert.are.equal("busy\n", ended(0, host "host_busy").out)
   end)
 
+  it("may close states whose coroutines are told just then", function ()
+    assert.are.equal("closed\n", ended(0, host "host_async").out)
+  end)
+
   it("gets its SIGSEGV from a worker", function ()
     ended(42, host "host_segv")
   end)
@@ -154,6 +181,17 @@ describe("a host program", function ()
     end
     local result = ended(0, host("host_fork", "tests/exit/fork.lua",
       process.leaving))
+    assert.are.equal("", result.err)
+    assert.are.equal("forked\n", result.out)
+  end)
+
+  it("may fork with coroutines that wait", function ()
+    if session.check == "thread" then
+      pending "ThreadSanitizer knows no threads of a child"
+      return
+    end
+    local result = ended(0, host("host_fork",
+      "tests/exit/fork_coroutines.lua", process.leaving))
     assert.are.equal("", result.err)
     assert.are.equal("forked\n", result.out)
   end)

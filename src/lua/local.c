@@ -165,12 +165,16 @@ int tpi_l_spawn_within (lua_State *L) {
   place = place_for(L, S);
   task = new_task(L, S, place, 2);
   task->task.timer = tpi_timer_new(&task->task.future, seconds);
-  if (task->task.timer == NULL || tpi_timer_start(task->task.timer) != TP_OK) {
+  if (task->task.timer == NULL) {
     tpi_fiber_free(task->fiber);
     tpi_local_end(L, task);
     luaL_error(L, "not enough memory");
   }
-  start(place, task);
+  start(place, task); /* first: from now on its time may be over */
+  if (tpi_timer_start(task->task.timer) != TP_OK)
+    tpi_future_end(&task->task.future, TPI_FAILED, TPI_ERROR,
+                   (char *)(uintptr_t) "no memory or thread for its timeout", 1,
+                   NULL);
   return 1;
 }
 

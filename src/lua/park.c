@@ -55,15 +55,28 @@ void tpi_fiber_park (tpi_Fiber *fiber) {
     tpi_parked_tell(&fiber->parked);
 }
 
+/* While a task stands at the door its Future and AsyncManager may be finalized,
+   when the Lua state closes. */
+static void hold (tpi_Task *visited) {
+  tpi_future_retain(&visited->future);
+  tpi_pool_retain(visited->pool);
+}
+
+static void let_go_of (tpi_Task *visited) {
+  tp_Manager *pool = visited->pool;
+  tpi_future_release(&visited->future);
+  tpi_pool_release(pool);
+}
+
 /* What the wait came to; the task is its thread's again. */
 void tpi_fiber_unpark (tpi_Fiber *fiber) {
   tpi_Place *place = fiber->place;
   tpi_Task *task = &fiber->task->task;
   int late = fiber->alarm != NULL && tpi_future_settled(fiber->alarm);
+  tpi_Task *visited = fiber->door ? fiber->admission.task : NULL;
   int left = 0;
-  if (fiber->door) {
-    left = tpi_pool_leave_line(fiber->admission.task->pool, &fiber->admission,
-                               late);
+  if (visited != NULL) {
+    left = tpi_pool_leave_line(visited->pool, &fiber->admission, late);
     fiber->outcome = !left  ? fiber->admission.outcome
                      : late ? TP_OK
                             : TP_CANCELLED;
@@ -74,8 +87,10 @@ void tpi_fiber_unpark (tpi_Fiber *fiber) {
     fiber->outcome = TP_TIMEOUT;
   }
   tpi_parked_untie(&fiber->parked, (fiber->door && !left) || fiber->pause);
-  if (fiber->door && !left && fiber->outcome == TP_OK)
-    tpi_pool_admitted(fiber->admission.task);
+  if (visited != NULL && !left && fiber->outcome == TP_OK)
+    tpi_pool_admitted(visited);
+  if (visited != NULL)
+    let_go_of(visited);
   fiber->door = fiber->tied = fiber->pause = 0;
   stop_alarm(fiber);
   if (!tpi_future_suspend(&task->future, 0) && fiber->started &&
@@ -200,6 +215,7 @@ int tpi_fiber_submit (lua_State *L, tpi_Place *place, tpi_Task *task,
     return rc;
   }
   fiber->door = 1;
+  hold(task);
   return yield(L, fiber, context, k);
 }
 

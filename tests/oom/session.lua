@@ -188,6 +188,137 @@ keep(sent)
 results(keep(pool:call(function (p) return p:resolve { 1 } end, crossing)))
 check(results(sent)[1] == 1, "the result of a promise that crossed")
 
+-- Coroutines: results by reference, arguments, failures, cancelling.
+local private = tidepool.private
+local ref = { io.stdout }
+check(results(keep(tidepool.spawn(function () return ref end))) == ref,
+  "a result by reference")
+local a, b, c = results(keep(tidepool.spawn(function (...)
+  tidepool.sleep(0)
+  return select("#", ...), ...
+end, ref, nil)))
+check(a == 2 and b == ref and c == nil, "arguments of a coroutine")
+failure("error", keep(tidepool.spawn(function () error { code = 1 } end)))
+failure("error", keep(tidepool.spawn(function ()
+  local guard <close> = setmetatable({}, { -- luacheck: ignore
+    __close = function () error "of closing" end,
+  })
+  error(setmetatable({}, { __tostring = function () error "again" end }))
+end)))
+tidepool.spawn(error, "unread")
+local family = keep(tidepool.spawn(function ()
+  local guard <close> = setmetatable({}, { -- luacheck: ignore
+    __close = function () closed = (closed or 0) + 1 end, -- luacheck: ignore
+  })
+  local child = keep(tidepool.spawn(tidepool.sleep, 100))
+  keep(tidepool.spawn(tidepool.sleep, 0.001)):detach()
+  child:await()
+end))
+tidepool.poll()
+check(not family:wait(0.001), "a family that waits")
+check(family:cancel "enough", "cancelling a family")
+failure("cancelled", family)
+failure("timeout", keep(private.spawn_within(0.001, tidepool.sleep, 100)))
+failure("timeout", keep(private.timer(0.001)))
+check(private.timer(100):cancel(), "a timer that is forgotten")
+check(results(keep(tidepool.after(family, function (n) return n end, 3))) == 3,
+  "after a future")
+check(keep(tidepool.after(private.timer(100), print)):cancel(),
+  "after a future, called off")
+local lent = keep(tidepool.spawn(function ()
+  tidepool.sleep(0.001)
+  return { 1 }, "two"
+end))
+check(results(keep(pool:call("test.echo", lent)))[1] == 1,
+  "a result that was lent before")
+check(results(results(keep(pool:call("test.echo", { lent })))[1])[1] == 1,
+  "a result that was lent after")
+failure("transfer", keep(pool:call("test.echo", keep(tidepool.spawn(function ()
+  tidepool.sleep(0)
+  return ref
+end)))))
+check(results(keep(tidepool.spawn(function ()
+  local list = { 3, 1, 2 }
+  table.sort(list, function (x, y)
+    return pool:call(function (m, n) return m < n end, x, y):await()
+  end)
+  return coroutine.wrap(function ()
+    return pool:call("test.add", list[1], 1):await()
+  end)()
+end))) == 2, "awaits of a coroutine that cannot yield")
+local line = manager { workers = 1, queue = 1 }
+check(results(keep(tidepool.spawn(function ()
+  local sum = 0
+  for i = 1, 6 do
+    sum = sum + line:call("test.add", i, 0):await()
+  end
+  return sum
+end))) == 21, "calls of a coroutine")
+local crowd = {}
+for i = 1, 5 do
+  crowd[i] = keep(tidepool.spawn(function ()
+    return line:call("test.add", i, 0):await()
+  end))
+end
+for i = 1, 5 do
+  check(results(crowd[i]) == i, "a call at the door")
+end
+
+-- Groups.
+local group = tidepool.group()
+local first, second = tidepool.spawn(tidepool.sleep, 0), private.timer(100)
+group:add(keep(first), "first"):add(second, ref):add(second)
+check(#group == 3, "the length of a group")
+local key, which = group:next(60)
+check(key == "first" and which == first, "the first of a group")
+local nobody, why_not = group:next(0.001)
+check(nobody == nil and why_not == "timeout", "the time limit of a group")
+local waits = keep(tidepool.spawn(function () return group:next() end))
+tidepool.poll()
+second:cancel()
+check(results(waits) ~= nil, "a group that is shared")
+check(group:remove(second), "removing")
+check(group:next() == nil, "an empty group")
+group:add(private.timer(100)):clear()
+tidepool.group():add(private.timer(100))
+
+-- The same in a worker.
+local there = manager { workers = 1, queue = 4 }
+check(results(keep(there:call(function ()
+  local t = require "tidepool"
+  local g, sum = t.group(), 0
+  for i = 1, 3 do
+    g:add(t.spawn(function (n)
+      t.sleep(n / 2000)
+      return { n }
+    end, i))
+  end
+  g:add(t.after(t.spawn(error, "on purpose"), function () return { 10 } end))
+  for _, future in function () return g:next(60) end do
+    sum = sum + future:await()[1]
+  end
+  local slow = t.private.spawn_within(0.001, t.sleep, 100)
+  t.spawn(t.sleep, 100)
+  if slow:pawait(60) then
+    sum = 0
+  end
+  local list = { 2, 1 }
+  table.sort(list, function (x, y)
+    return t.spawn(function () return x < y end):await()
+  end)
+  t.spawn(t.sleep, 0.001)
+  return sum + list[1]
+end))) == 17, "coroutines of a worker")
+local lazy = keep(there:call(function ()
+  local t = require "tidepool"
+  t.spawn(t.sleep, 100):await(50)
+end))
+lazy:wait(0.001)
+lazy:cancel()
+for _ = 1, 2 do
+  keep(tidepool.spawn(tidepool.sleep, 0.001))
+end
+
 -- The default manager, collection, and the end.
 check(results(keep(tidepool.call("test.add", 5, 6))) == 11, "the default")
 collectgarbage()
@@ -198,6 +329,12 @@ if leave then
   end
   keep(pool:call("tidepool.sleep", 100))
   pool:call("test.fail", "unread at the end")
+  local sleeper = keep(tidepool.spawn(tidepool.sleep, 100))
+  keep(tidepool.spawn(sleeper.await, sleeper))
+  keep(tidepool.after(sleeper, print))
+  keep(tidepool.spawn(group.next, group:add(sleeper)))
+  tidepool.poll()
+  keep(tidepool.spawn(print))
 else
   check(small:shutdown { drain = false, timeout = 60 }, "a shutdown")
   check(pool:shutdown { timeout = 60 }, "a shutdown that drains")

@@ -1,9 +1,10 @@
 /*
 ** stress.c: many threads at one copy of the library, for STRESS_SECONDS
-** (10). Two thirds of the STRESS_THREADS (9) run sessions of worker.lua,
-** each in a new Lua state that is closed with calls in flight; the others
-** use the C API alone and count their callbacks. STRESS_SEED repeats the
-** choices of a run, though not the order in which threads make them.
+** (10). Two thirds of the STRESS_THREADS (9) run sessions of worker.lua, or
+** of async.lua, each in a new Lua state that is closed with calls in flight;
+** the others use the C API alone and count their callbacks. STRESS_SEED
+** repeats the choices of a run, though not the order in which threads make
+** them; STRESS_WORKER names the one script that all sessions run.
 **
 ** Ends with status 0 if every future settled once and the numbers of every
 ** manager add up; with 1 when not; a hang aborts.
@@ -14,6 +15,7 @@
 
 #include <lua.h>
 
+#include <dirent.h>
 #include <lauxlib.h>
 #include <lualib.h>
 #include <pthread.h>
@@ -86,8 +88,16 @@ static int traceback (lua_State *L) {
   return 1;
 }
 
+static const char *choose_script (uint64_t *state) {
+  const char *one = getenv("STRESS_WORKER");
+  int async = below(state, 2) == 0;
+  if (one != NULL)
+    return one;
+  return async ? "tests/stress/async.lua" : "tests/stress/worker.lua";
+}
+
 static void session (int number, uint64_t *state) {
-  const char *script = getenv("STRESS_WORKER");
+  const char *script = choose_script(state);
   lua_State *L = luaL_newstate();
   double left = deadline - now();
   double span = (double)below(state, 400) / 1000;
@@ -98,7 +108,7 @@ static void session (int number, uint64_t *state) {
   luaL_openlibs(L);
   lua_register(L, "tick", tick);
   lua_pushcfunction(L, traceback);
-  if (luaL_loadfile(L, script ? script : "tests/stress/worker.lua")) {
+  if (luaL_loadfile(L, script)) {
     complain(lua_tostring(L, -1));
     lua_close(L);
     return;
@@ -345,6 +355,41 @@ static const char ending[] =
     "rest(tidepool.default())\n"
     "assert(pool:shutdown())\n";
 
+/* What stands in that folder, or 0 where there is none. */
+static int count_in (const char *folder) {
+  DIR *dir = opendir(folder);
+  int count = 0;
+  if (dir == NULL)
+    return 0;
+  while (readdir(dir) != NULL)
+    count++;
+  closedir(dir);
+  return count;
+}
+
+/* Soon after the last Lua state: no descriptor and no thread but those that
+   were there before the first one. */
+static void nothing_left (int descriptors, int threads) {
+  double limit = now() + 10;
+  while ((count_in("/proc/self/fd") > descriptors ||
+          count_in("/proc/self/task") > threads) &&
+         now() < limit)
+    nap();
+  if (count_in("/proc/self/fd") > descriptors)
+    complain("descriptors are left");
+  if (count_in("/proc/self/task") > threads)
+    complain("threads are left");
+}
+
+static void *nothing (void *unused) { return unused; }
+
+/* A checker may start a thread of its own with the first one. */
+static void first_thread (void) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, nothing, NULL) == 0)
+    pthread_join(thread, NULL);
+}
+
 static void start_threads (pthread_t *threads, int *numbers, int count) {
   atomic_store(&running, count);
   for (int i = 0; i < count; i++) {
@@ -362,6 +407,10 @@ int main (void) {
   int count = (int)setting("STRESS_THREADS", 9);
   double seconds = setting("STRESS_SECONDS", 10);
   lua_State *L = luaL_newstate();
+  int descriptors, tasks;
+  first_thread();
+  descriptors = count_in("/proc/self/fd");
+  tasks = count_in("/proc/self/task");
   if (L == NULL || count < 1 || count > THREADS_MAX)
     return 2;
   seed = (uint64_t)setting("STRESS_SEED", (double)time(NULL));
@@ -376,6 +425,7 @@ int main (void) {
     pthread_join(threads[i], NULL);
   run(L, ending);
   lua_close(L);
+  nothing_left(descriptors, tasks);
   printf("stress: %lld calls in %lld sessions, %s\n",
          (long long)atomic_load(&calls), (long long)atomic_load(&sessions),
          atomic_load(&failed) ? "FAILED" : "fine");
