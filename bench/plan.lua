@@ -23,6 +23,13 @@ local function group(g)
   end
 end
 
+-- Another figure of the runs of the last group; it begins with the same word.
+local function also(g)
+  g.runs = plan.groups[#plan.groups].runs
+  g.again = true
+  plan.groups[#plan.groups + 1] = g
+end
+
 local function workers(n)
   return n == 1 and "1 worker" or n .. " workers"
 end
@@ -225,5 +232,127 @@ run = group {
 }
 run("tidepool", "trickle", "crowd", "workers=8")
 run("tidepool, spin 0", "trickle", "crowd", "workers=8 spin=0")
+
+-- Coroutines
+
+run = group {
+  name = "spawn",
+  title = "An empty coroutine started and awaited",
+  figure = "us", scale = 1, unit = "us",
+}
+local SPAWN = "tasks=100000 passes=5"
+run("a bare coroutine.wrap", "bare", "spawn", SPAWN)
+run("tidepool", "tidepool", "spawn", SPAWN)
+run("cqueues, wrap and loop", "cqueues", "spawn", SPAWN)
+run("tidepool, from a coroutine", "within", "spawn", SPAWN)
+run("cqueues, from a coroutine, by a promise", "cqueueswithin", "spawn", SPAWN)
+run("tidepool, 1,000, then all awaited", "many", "spawn",
+  SPAWN .. " batch=1000")
+run("cqueues, 1,000 promises", "cqueuespromises", "spawn",
+  SPAWN .. " batch=1000")
+run("cqueues, 1,000, then loop, no results", "cqueuesmany", "spawn",
+  SPAWN .. " batch=1000")
+
+run = group {
+  name = "sleep",
+  title = "100,000 sleeping coroutines, processor time of each",
+  figure = "us", scale = 1, unit = "us",
+}
+run("tidepool", "tidepool", "sleepers", "tasks=100000")
+run("cqueues", "cqueues", "sleepers", "tasks=100000")
+run("bare coroutines that yield", "bare", "sleepers", "tasks=100000")
+also {
+  name = "sleep bytes", title = "Memory of each", figure = "bytes",
+  scale = 1, unit = "bytes",
+}
+also {
+  name = "sleep late", title = "How late they go on, on average",
+  figure = "mean", scale = 1, unit = "ms",
+}
+
+run = group {
+  name = "all",
+  title = "10,000 tasks submitted, then all awaited, for each",
+  figure = "us", scale = 1, unit = "us",
+}
+local ALL = "tasks=10000 passes=5 workers=4 queue=16384"
+run("C functions, all", "c", "all", ALL)
+run("C functions, one by one", "ceach", "all", ALL)
+run("Lua functions, all", "lua", "all", ALL)
+run("Lua functions, one by one", "luaeach", "all", ALL)
+run("coroutines, all", "coroutines", "all", ALL)
+run("coroutines, one by one", "coroutineseach", "all", ALL)
+
+run = group {
+  name = "chain",
+  title = "A chain of and_then, for each link",
+  figure = "us", scale = 1, unit = "us",
+}
+for _, n in ipairs { "100000", "1000000" } do
+  local links = n == "100000" and "100,000" or "1,000,000"
+  run(links .. ", awaited at every 1,000th", "loop", "chain",
+    "every=1000 tasks=" .. n)
+  run(links .. ", each made by the one before", "relay", "chain",
+    "tasks=" .. n)
+end
+run("1,000,000, awaited at the end", "loop", "chain", "every=0 tasks=1000000")
+run("100,000, each waits for the next", "followed", "chain", "tasks=100000")
+run("1,000,000 awaits instead", "coroutine", "chain", "tasks=1000000")
+also {
+  name = "chain memory", title = "Memory of the whole chain, at its peak",
+  figure = "mb", scale = 1, unit = "MiB",
+}
+
+-- Lists
+
+run = group {
+  name = "imap",
+  title = "imap over 100,000 numbers, 4 workers",
+  figure = "rate", scale = 1e-6, unit = "M calls/s", higher = true,
+}
+local IMAP = "workers=4 queue=2000 tasks=100000 passes=5 ahead="
+for _, ahead in ipairs { 8, 1000 } do
+  for _, what in ipairs { "C", "Lua" } do
+    local function title(text)
+      return ("%s function, %s, %d ahead"):format(what, text, ahead)
+    end
+    run(title "imap", "imap" .. what:lower(), "map", IMAP .. ahead)
+    run(title "by hand", "window" .. what:lower(), "map", IMAP .. ahead)
+  end
+end
+
+local MAPS = {
+  { "map", "a trivial function over 1,000,000", 0, 1000000 },
+  { "map 1 us", "a function of 1 us over 200,000", 1, 200000 },
+  { "map 10 us", "a function of 10 us over 20,000", 2, 20000 },
+}
+for _, m in ipairs(MAPS) do
+  run = group {
+    name = m[1],
+    title = ("map of %s integers, chunk = 'auto'"):format(m[2]),
+    figure = "ms", scale = 1, unit = "ms",
+  }
+  local what = ("passes=5 work=%d tasks=%d"):format(m[3], m[4])
+  run("a plain loop", "plain", "map", what)
+  for _, n in ipairs { 1, 2, 4 } do
+    run(workers(n), "auto", "map", what .. " workers=" .. n)
+    if n > 1 and m[3] > 0 then
+      run(n .. " processes", "processes", "map", what .. " workers=" .. n)
+    end
+  end
+end
+
+-- Other loops
+
+run = group {
+  name = "ticks",
+  title = "Longest gap of a 5 ms timer while 10,000 tasks are awaited",
+  figure = "ms", scale = 1, unit = "ms",
+}
+for _, loop in ipairs { "tidepool", "luv", "cqueues", "copas" } do
+  run(loop, loop, "ticks", "tasks=10000 workers=2 queue=20000")
+  run(loop .. ", nothing awaited", loop, "ticks",
+    "tasks=0 workers=2 queue=20000")
+end
 
 return plan

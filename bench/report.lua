@@ -46,7 +46,7 @@ function report.groups(groups, out)
       if median then
         out:write(("  %-40s %9s %9s %9s\n"):format(run.label, number(median),
           number(least), number(most)))
-      else
+      elseif run.missing then
         out:write(("  %-40s %s\n"):format(run.label, run.missing))
       end
     end

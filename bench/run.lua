@@ -16,6 +16,7 @@ package.cpath = build .. "/bench/?.so;" .. build .. "/?.so;" .. package.cpath
 local benchmod = require "benchmod"
 local plan = require "plan"
 local report = require "report"
+local sample = require "sample"
 
 local LUA = arg[-1] or "lua5.4"
 local PATHS = ("LUA_PATH='bench/?.lua;lua/?.lua;lua/?/init.lua;;' "
@@ -69,18 +70,33 @@ local function chosen(groups)
   return list
 end
 
+-- The library that a run needs, and how to see that it is there.
+local libraries = {
+  luv = function() return (pcall(require, "luv")) end,
+  cqueues = function() return (pcall(require, "cqueues")) end,
+  copas = function() return sample.copas() ~= nil end,
+}
+
+local function library(run)
+  for name, is_there in pairs(libraries) do
+    if run.who:find("^" .. name) then
+      return name, is_there()
+    end
+  end
+end
+
 -- Marks the runs that cannot be made here, and answers the others.
 local function possible(groups)
-  local have_luv = pcall(require, "luv")
   local ring = io.open(build .. "/bench/ring", "rb")
   local list = {}
   for _, group in ipairs(groups) do
-    for _, run in ipairs(group.runs) do
+    for _, run in ipairs(group.again and {} or group.runs) do
+      local needed, is_there = library(run)
       run.figures = {}
       if run.who == "ring" and not ring then
         run.missing = "not built on this system"
-      elseif run.who:find "^luv" and not have_luv then
-        run.missing = "lua-luv is not installed"
+      elseif needed and not is_there then
+        run.missing = ("lua-%s is not installed"):format(needed)
       else
         list[#list + 1] = run
       end

@@ -26,6 +26,31 @@ function sample.seconds(o, body)
   return sample.median(seconds)
 end
 
+function sample.collect()
+  collectgarbage()
+  collectgarbage()
+end
+
+-- A table of n places, so that filling it takes no memory.
+function sample.places(n)
+  local list = {}
+  for i = 1, n do
+    list[i] = false
+  end
+  return list
+end
+
+-- Bytes that this process had resident at most; nil where nothing tells.
+function sample.peak()
+  local file = io.open "/proc/self/status"
+  local text = file and file:read "a" or ""
+  if file then
+    file:close()
+  end
+  local kilobytes = tonumber(text:match "VmHWM:%s*(%d+)")
+  return kilobytes and kilobytes * 1024
+end
+
 -- A pool, with the functions bench.* registered. Options left out are the
 -- library's own defaults.
 function sample.pool(o)
@@ -36,6 +61,16 @@ function sample.pool(o)
     queue = o.queue,
     spin = o.spin,
   }
+end
+
+-- Debian's copas is one for Lua 5.1 and 5.2, whose folder 5.4 does not look
+-- into; but it is Lua that 5.4 runs.
+function sample.copas()
+  local path = package.path
+  package.path = path .. ";/usr/share/lua/5.1/?.lua"
+  local ok, copas = pcall(require, "copas")
+  package.path = path
+  return ok and copas or nil
 end
 
 -- A function that runs `work`, a work of luv's, and waits for its result.

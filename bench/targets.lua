@@ -87,6 +87,49 @@ at_most(60 * 1024, "a worker's Lua state, bytes",
 at_most(2048, "a suspended Lua task, bytes",
   figure("lua memory", "a suspended task"))
 
+-- Coroutines
+
+local BARE = "a bare coroutine.wrap"
+at_most(3, "spawn and await, over a bare coroutine",
+  ratio("spawn", "tidepool", BARE))
+for _, pair in ipairs {
+  { "", "tidepool", "cqueues, wrap and loop" },
+  { " from a coroutine", "tidepool, from a coroutine",
+    "cqueues, from a coroutine, by a promise" },
+  { ", 1,000", "tidepool, 1,000, then all awaited",
+    "cqueues, 1,000 promises" },
+  { ", 1,000, no results", "tidepool, 1,000, then all awaited",
+    "cqueues, 1,000, then loop, no results" },
+} do
+  at_least(2, ("spawn and await%s, cqueues over tidepool"):format(pair[1]),
+    ratio("spawn", pair[3], pair[2]))
+end
+at_least(2, "100,000 sleepers, time, cqueues over tidepool",
+  ratio("sleep", "cqueues", "tidepool"))
+at_most(3, "100,000 sleepers, bytes, over bare coroutines",
+  ratio("sleep bytes", "tidepool", "bare coroutines that yield"))
+at_most(3, "100,000 sleepers, mean delay, ms", figure("sleep late", "tidepool"))
+for _, what in ipairs { "awaited at every 1,000th",
+  "each made by the one before" } do
+  at_most(1, "chain, " .. what .. ": MiB for 900,000 more", function(get)
+    local less = get("chain memory", "100,000, " .. what)
+    local more = get("chain memory", "1,000,000, " .. what)
+    return less and more and more - less
+  end)
+end
+at_least(1, "map of a trivial function, 4 workers, plain loop over it",
+  ratio("map", "a plain loop", "4 workers"))
+for _, m in ipairs { "map 1 us", "map 10 us" } do
+  for _, n in ipairs { 2, 4 } do
+    at_least(0.8, ("%s, %d workers, processes over it"):format(m, n),
+      ratio(m, n .. " processes", n .. " workers"))
+  end
+end
+for _, loop in ipairs { "luv", "cqueues", "copas" } do
+  at_most(20, ("longest gap of a timer of %s, ms"):format(loop),
+    figure("ticks", loop))
+end
+
 -- What it costs to be there
 
 at_most(320, "queued call, bytes", figure("memory", "tidepool"))
