@@ -367,6 +367,47 @@ describe("a task that loops", function ()
     expect.is_false(now)
   end)
 
+  it("ends the __close that it is in for another reason", function ()
+    local pool = session.pool { workers = 1 }
+    for _ = 1, session.count(200, 20) do
+      local begun, begin = tidepool.promise()
+      local ended, finish = tidepool.promise()
+      local future = pool:call(function (begin, finish)
+        do
+          local _ <close> = setmetatable({}, { __close = function ()
+            local task = require "tidepool".task()
+            begin:resolve()
+            repeat until task.cancelled
+            for _ = 1, 10000 do end -- more than enough to be interrupted in
+            finish:resolve "whole"
+          end })
+        end
+        while true do end
+      end, begin, finish)
+      begun:await(limit)
+      future:cancel()
+      expect.are.equal("whole", ended:await(limit))
+    end
+    idle(pool)
+  end)
+
+  it("does not stay in a __close for ever", function ()
+    local pool = session.pool { workers = 1 }
+    local begun, begin = tidepool.promise()
+    local future = pool:call(function (begin)
+      do
+        local _ <close> = setmetatable({}, { __close = function ()
+          begin:resolve()
+          while true do end
+        end })
+      end
+    end, begin)
+    begun:await(limit)
+    future:cancel()
+    expect.are.equal(2, pool:call(function () return 2 end):await(limit))
+    idle(pool)
+  end)
+
   it("is stopped with what spawned what spawned it", function ()
     local pool = session.pool { workers = 1 }
     for _ = 1, session.count(500, 50) do

@@ -1,6 +1,8 @@
 /*
 ** Stopping a Lua task: by an error at first, and then by closing it.
 */
+#include <string.h>
+
 #include "core/clock.h"
 #include "lua/place.h"
 
@@ -53,6 +55,29 @@ void tpi_fiber_check (lua_State *L, tpi_Place *place) {
   lua_error(L);
 }
 
+/* Is a variable being closed at the end of its block? Lua tells of calls by Lua
+   functions only, and handlers are not deep. */
+static int is_closing (lua_State *L) {
+  enum { MOST_LEVELS = 50 };
+  lua_Debug ar;
+  for (int i = 0; i < MOST_LEVELS && lua_getstack(L, i, &ar); i++) {
+    if (lua_getinfo(L, "n", &ar) && strcmp(ar.namewhat, "metamethod") == 0 &&
+        strcmp(ar.name, "close") == 0)
+      return 1;
+  }
+  return 0;
+}
+
+/* What has begun to clean up for reasons of its own may do so, in the same time
+   as what cleans up because of us. */
+static int is_held (lua_State *L, tpi_Fiber *fiber) {
+  if (!is_closing(L))
+    return 0;
+  if (fiber->held == 0)
+    fiber->held = tpi_now();
+  return may_go_on(fiber->held);
+}
+
 /*
 ** Runs in a coroutine that a beat, or entering it, has hooked. At first the
 ** task gets an error, and then some time to clean up. If it still runs after
@@ -72,8 +97,11 @@ void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
     return;
   }
   hook_every(L, TICK);
-  if (fiber->told == 0 && !fiber->closing)
+  if (fiber->told == 0 && !fiber->closing) {
+    if (is_held(L, fiber))
+      return;
     tpi_fiber_check(L, place);
+  }
   if (may_go_on(fiber->closing ? fiber->closing : fiber->told))
     return;
   if (!fiber->closing && tpi_fiber_yields(L, place)) {

@@ -61,6 +61,7 @@ struct tpi_Fiber {
   int sends;           /* what it raises is about values crossing */
   int failed;          /* it has raised */
   int rigid;           /* a coroutine below `current` cannot yield */
+  uint64_t held;       /* since when that waits for a __close, or 0 */
   uint64_t told;       /* when it was first interrupted, or 0 */
   uint64_t closing;    /* when it, or a handler of it, was given up; or 0 */
   lua_State *given_up; /* which coroutine is being closed then */

@@ -248,11 +248,11 @@ check(results(keep(tidepool.spawn(function ()
 end))) == 2, "awaits of a coroutine that cannot yield")
 local line = manager { workers = 1, queue = 1 }
 check(results(keep(tidepool.spawn(function ()
-  local sum = 0
+  local total = 0
   for i = 1, 6 do
-    sum = sum + line:call("test.add", i, 0):await()
+    total = total + line:call("test.add", i, 0):await()
   end
-  return sum
+  return total
 end))) == 21, "calls of a coroutine")
 local crowd = {}
 for i = 1, 5 do
@@ -286,7 +286,7 @@ tidepool.group():add(private.timer(100))
 local there = manager { workers = 1, queue = 4 }
 check(results(keep(there:call(function ()
   local t = require "tidepool"
-  local g, sum = t.group(), 0
+  local g, total = t.group(), 0
   for i = 1, 3 do
     g:add(t.spawn(function (n)
       t.sleep(n / 2000)
@@ -295,19 +295,19 @@ check(results(keep(there:call(function ()
   end
   g:add(t.after(t.spawn(error, "on purpose"), function () return { 10 } end))
   for _, future in function () return g:next(60) end do
-    sum = sum + future:await()[1]
+    total = total + future:await()[1]
   end
-  local slow = t.private.spawn_within(0.001, t.sleep, 100)
+  local hasty = t.private.spawn_within(0.001, t.sleep, 100)
   t.spawn(t.sleep, 100)
-  if slow:pawait(60) then
-    sum = 0
+  if hasty:pawait(60) then
+    total = 0
   end
   local list = { 2, 1 }
   table.sort(list, function (x, y)
     return t.spawn(function () return x < y end):await()
   end)
   t.spawn(t.sleep, 0.001)
-  return sum + list[1]
+  return total + list[1]
 end))) == 17, "coroutines of a worker")
 local lazy = keep(there:call(function ()
   local t = require "tidepool"
