@@ -372,14 +372,14 @@ describe("a task that loops", function ()
     for _ = 1, session.count(200, 20) do
       local begun, begin = tidepool.promise()
       local ended, finish = tidepool.promise()
-      local future = pool:call(function (begin, finish)
+      local future = pool:call(function (first, last)
         do
           local _ <close> = setmetatable({}, { __close = function ()
             local task = require "tidepool".task()
-            begin:resolve()
+            first:resolve()
             repeat until task.cancelled
             for _ = 1, 10000 do end -- more than enough to be interrupted in
-            finish:resolve "whole"
+            last:resolve "whole"
           end })
         end
         while true do end
@@ -394,10 +394,10 @@ describe("a task that loops", function ()
   it("does not stay in a __close for ever", function ()
     local pool = session.pool { workers = 1 }
     local begun, begin = tidepool.promise()
-    local future = pool:call(function (begin)
+    local future = pool:call(function (first)
       do
         local _ <close> = setmetatable({}, { __close = function ()
-          begin:resolve()
+          first:resolve()
           while true do end
         end })
       end

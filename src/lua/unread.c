@@ -3,7 +3,7 @@
 */
 #include <stdio.h>
 
-#include "lua/binding.h"
+#include "lua/place.h"
 
 /* handler future -> */
 static int report (lua_State *L) {
@@ -18,6 +18,12 @@ static int report (lua_State *L) {
   lua_insert(L, -2);
   lua_call(L, 1, 0);
   return 0;
+}
+
+static void complain (lua_State *L) {
+  const char *message = lua_tostring(L, -1);
+  fprintf(stderr, "tidepool: error in the on_unhandled function: %s\n",
+          message != NULL ? message : luaL_typename(L, -1));
 }
 
 /* One at a time, protected: a handler may fail, or call us again. */
@@ -36,9 +42,8 @@ void tpi_report_unread (lua_State *L, tpi_State *S) {
       lua_rawgeti(L, LUA_REGISTRYINDEX, S->handler);
     lua_pushlightuserdata(L, future);
     if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-      const char *message = lua_tostring(L, -1);
-      fprintf(stderr, "tidepool: error in the on_unhandled function: %s\n",
-              message != NULL ? message : luaL_typename(L, -1));
+      if (S->loop == NULL || !tpi_family_is_over(S->loop))
+        complain(L); /* else it was interrupted, with its task */
       lua_pop(L, 1);
     }
     tpi_future_release(future);

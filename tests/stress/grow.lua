@@ -286,9 +286,11 @@ local deeds = {
       return a < b
     end)
   end,
-  function (_, kid) -- within a coroutine of its own
+  -- Within a coroutine of its own. In the program others run on top of that
+  -- meanwhile, and may wait for what is below: so not for long.
+  function (_, kid)
     examine(kid, coroutine.wrap(function ()
-      return kid.future:pawait(60)
+      return kid.future:pawait(tidepool.current() and 60 or moment())
     end)())
   end,
   function (kids) -- a group, shared by two
