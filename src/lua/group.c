@@ -188,12 +188,9 @@ void tpi_open_group (lua_State *L) {
                                      {"remove", take_out},
                                      {"clear", clear},
                                      {NULL, NULL}};
-  static const luaL_Reg metamethods[] = {{"__gc", collect},
-                                         {"__close", clear},
-                                         {"__len", count},
-                                         {"__call", iterate},
-                                         {"__tostring", to_string},
-                                         {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {
+      {"__gc", collect},   {"__close", clear},        {"__len", count},
+      {"__call", iterate}, {"__tostring", to_string}, {NULL, NULL}};
   luaL_newmetatable(L, name);
   tpi_setfuncs(L, metamethods);
   lua_createtable(L, 0, sizeof methods / sizeof *methods);
