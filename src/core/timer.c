@@ -118,8 +118,9 @@ static void fire (tpi_Future *future, double seconds) {
   tpi_future_release(future);
 }
 
-/* Fires the first if its time has come; else how long the thread may sleep,
-   at most a little while when there is nothing to wait for. */
+/* Fires the first if its time has come; else how long the thread may sleep: not
+   long, for nobody wakes it when what it waits for is stopped, and then it has
+   to end. */
 static uint64_t turn (int *ended) {
   uint64_t now = tpi_now(), until = now + TPI_SECOND;
   tpi_Timer *first;
@@ -134,7 +135,7 @@ static uint64_t turn (int *ended) {
     fire(future, seconds);
     return 0;
   }
-  if (first != NULL)
+  if (first != NULL && first->deadline < until)
     until = first->deadline;
   if (stopping) {
     *ended = 1;

@@ -72,6 +72,7 @@ static int close_state (lua_State *L) {
   tpi_Host *host = S->host;
   if (host == NULL)
     return 0;
+  S->closing = 1;
   if (S->place == NULL) { /* what a task began goes on without it */
     tpi_loop_close(S);
     tpi_pools_leave(host);

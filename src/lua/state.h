@@ -61,7 +61,7 @@ typedef struct tpi_State {
   int handler;              /* reference of the on_unhandled function */
   int outside;              /* ...and of the one for coroutines of others */
   int reporting;            /* a report is under way */
-  int closing;              /* of a worker */
+  int closing;              /* nothing new is finalized any more */
 } tpi_State;
 
 #pragma GCC visibility push(hidden)
@@ -72,8 +72,9 @@ void tpi_state_in_place (lua_State *L, struct tpi_Place *place);
 void tpi_state_push (lua_State *L);
 /* The State of the running function; raises when the Lua state has closed. */
 tpi_State *tpi_state (lua_State *L);
-/* The same for what makes something: in a worker it raises as soon as the Lua
-   state is closing, for then nothing new is finalized any more. */
+/* The same for what makes something: it raises as soon as the Lua state of a
+   worker is closing, and in the last words of that of a program, for then
+   nothing new is finalized any more. */
 tpi_State *tpi_state_open (lua_State *L);
 /* The same from a function of some other module. */
 tpi_State *tpi_state_find (lua_State *L);

@@ -36,7 +36,7 @@ keep(tidepool.private.timer(1000))
 local group = tidepool.group():add(never):add(sleeper)
 keep(tidepool.spawn(guarded, group.next, group))
 keep(tidepool.spawn(guarded, group.next, group, 1000))
-keep(pool:call("test.until_cancelled"))
+keep(pool:call "test.until_cancelled")
 testmod.wait_entered "until_cancelled"
 keep(pool:call("test.echo", 1))
 keep(tidepool.spawn(guarded, pool.call, pool, "test.echo", 2)) -- at the door

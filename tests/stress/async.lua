@@ -74,8 +74,8 @@ local function look()
     fail(what)
   end
   for try = 1, 200 do
-    local looked = pool:call(function () return _G.grow.left() end)
-    local ok, there = looked:pawait(60)
+    local asked = pool:call(function () return _G.grow.left() end)
+    local ok, there = asked:pawait(60)
     if not ok or there then
       fail("in a worker: " .. tostring(there))
     elseif pool:wait_all(0.05) then

@@ -4,7 +4,8 @@
 ** of async.lua, each in a new Lua state that is closed with calls in flight;
 ** the others use the C API alone and count their callbacks. STRESS_SEED
 ** repeats the choices of a run, though not the order in which threads make
-** them; STRESS_WORKER names the one script that all sessions run.
+** them; STRESS_WORKER names the one script that all sessions run, and
+** STRESS_WORKERS and STRESS_SPIN say what managers of sessions are like.
 **
 ** Ends with status 0 if every future settled once and the numbers of every
 ** manager add up; with 1 when not; a hang aborts.

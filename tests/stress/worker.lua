@@ -37,11 +37,12 @@ local mine = {}
 
 local function options(name)
   return {
-    workers = random(1, 4),
+    workers = tonumber(os.getenv "STRESS_WORKERS") or random(1, 4),
     queue = random(1, 40),
     name = name,
     full = random(1, 4) == 1 and "fail" or "wait",
-    spin = random(1, 3) == 1 and 0 or nil,
+    spin = tonumber(os.getenv "STRESS_SPIN")
+      or (random(1, 3) == 1 and 0 or nil),
   }
 end
 
