@@ -118,10 +118,14 @@ static void fire (tpi_Future *future, double seconds) {
   tpi_future_release(future);
 }
 
+/* Those of a crowd are fired together, which costs far less: after one has
+   fired the thread sleeps at least so long. */
+enum { REST = 250 * 1000 }; /* ns */
+
 /* Fires the first if its time has come; else how long the thread may sleep: not
    long, for nobody wakes it when what it waits for is stopped, and then it has
    to end. */
-static uint64_t turn (int *ended) {
+static uint64_t turn (int fired, int *ended) {
   uint64_t now = tpi_now(), until = now + TPI_SECOND;
   tpi_Timer *first;
   *ended = 0;
@@ -137,6 +141,8 @@ static uint64_t turn (int *ended) {
   }
   if (first != NULL && first->deadline < until)
     until = first->deadline;
+  if (fired && until < now + REST)
+    until = now + REST;
   if (stopping) {
     *ended = 1;
     alive = stopping = 0;
@@ -157,11 +163,13 @@ static int retire (void) {
 }
 
 static void run (void *unused) {
+  int fired = 0;
   (void)unused;
   for (;;) {
     int ended;
     unsigned seen = tpi_see(&bell);
-    uint64_t until = turn(&ended);
+    uint64_t until = turn(fired, &ended);
+    fired = until == 0;
     if (ended)
       return;
     if (until != 0 && !tpi_word_wait(&bell, seen, until) && retire())

@@ -113,7 +113,7 @@ enum { AWAIT, PAWAIT, WAIT };
 /* future [timeout] -> ...; the wait came to rc */
 static int answer_wait (lua_State *L, int how, int rc) {
   tpi_State *S = tpi_state(L);
-  tpi_Handle *handle = tpi_check_handle(L, S, 1);
+  tpi_Handle *handle = lua_touserdata(L, 1);
   double seconds = tpi_opt_seconds(L, 2, -1);
   int n = -1;
   tpi_future_at(L, handle);

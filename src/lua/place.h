@@ -77,7 +77,7 @@ typedef struct tpi_Base {
   int reference;
 } tpi_Base;
 
-enum { TPI_MOST_FREE = 64 }; /* fibers, and bases, kept for the next tasks */
+enum { TPI_MOST_FREE = 256 }; /* fibers, and bases, kept for the next tasks */
 
 struct tpi_Place {
   lua_State *L; /* runs nothing but what belongs to no task */

@@ -74,6 +74,12 @@ static int drive (lua_State *L, tpi_State *S, const tpi_Handle *handle,
     if (future != NULL && S->host->ready == NULL &&
         tpi_future_spin(future, S->host))
       return TP_OK;
+    tpi_host_hear(S->host);
+    if (S->host->ready != NULL) { /* to wait for the future would be in vain */
+      if (deadline != TPI_NEVER && tpi_until(deadline) == 0)
+        deadline = 0;
+      continue;
+    }
     tpi_sleep_need_bell(L, S);
     future = handle != NULL ? tpi_future_at(L, handle) : NULL;
     answer = sleep_once(L, S, future, own, deadline);
@@ -152,7 +158,7 @@ static int waited_outside (lua_State *L, tpi_State *S, int index,
 
 int tpi_wait_for (lua_State *L, tpi_State *S, int index, double seconds,
                   lua_KContext context, lua_KFunction k) {
-  tpi_Handle *handle = tpi_check_handle(L, S, index);
+  tpi_Handle *handle = lua_touserdata(L, index);
   tpi_Future *future = tpi_future_at(L, handle);
   tpi_loop_check_fork(S);
   if (tpi_future_orphaned(future))
