@@ -381,7 +381,7 @@ for _, place in ipairs(places) do
         end
         promise:reject "first"
         assert(failure(future).value == "first")
-      end, session.count(1000000, session.check and 500 or 20000))
+      end, session.count(100000, session.check and 500 or 20000))
     end)
 
     it("takes no more memory for being long", function ()

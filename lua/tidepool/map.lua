@@ -161,10 +161,14 @@ function Work:run()
   local group = self.group
   repeat
     self:send()
-    local first, future = group:next()
-    while first do
+    local timeout -- none for the first
+    for _ = 1, self.workers do -- not all: workers should not run dry
+      local first, future = group:next(timeout)
+      if not first then
+        break
+      end
       self:receive(first, future)
-      first, future = group:next(0)
+      timeout = 0
     end
   until self.first > self.n and #group == 0
 end

@@ -9,7 +9,7 @@
 
 static const char name[] = "tidepool.Slice";
 
-enum { ROW = 8 }; /* numbers that are fetched at once */
+enum { ROW = 32 }; /* numbers that are fetched at once */
 
 /* Its user value is the list. */
 typedef struct Slice {
