@@ -56,12 +56,26 @@ static void add_traceback (lua_State *L, const tpi_Fiber *fiber,
   lua_pop(L, 1);
 }
 
+/* An Error that was raised again: its own traceback is the one that counts. */
+static int has_traceback (lua_State *L, const tpi_State *S) {
+  int has = 0;
+  lua_pushvalue(L, 1);
+  if (tpi_is_error(L, S)) {
+    has = lua_getfield(L, -1, "traceback") != LUA_TNIL;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return has;
+}
+
 int tpi_failure_handler (lua_State *L) {
   tpi_Place *place = lua_touserdata(L, lua_upvalueindex(1));
   tpi_Fiber *fiber = place->fiber;
   if (!tpi_fiber_runs(fiber, L) || tpi_future_settled(tpi_fiber_future(fiber)))
     return 1; /* nobody will read it */
   luaL_checkstack(L, 20, NULL);
+  if (has_traceback(L, place->S))
+    return 1;
   luaL_traceback(L, L, NULL, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, fiber); /* until it is sent */
   return 1; /* as it was: __close handlers get to see it */
