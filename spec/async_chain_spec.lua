@@ -290,6 +290,37 @@ for _, place in ipairs(places) do
     end)
   end)
 
+  describe("cancelling a chain " .. place.name, function ()
+    after_each(session.finish)
+
+    it("cancels what nobody else waits for, down to the first", function ()
+      place.run(function ()
+        local first, held = tidepool.promise()
+        local told, tell = tidepool.promise()
+        held:on_cancel(function () tell:resolve() end)
+        local last = first:and_then(print):catch(print):finally(turn)
+        last:cancel()
+        told:await(limit)
+        assert(first:state() == "cancelled")
+      end)
+    end)
+
+    it("leaves alone what somebody else waits for", function ()
+      place.run(function ()
+        local first, held = tidepool.promise()
+        local other = first:and_then(function (n) return n + 1 end)
+        local last = first:and_then(print)
+        last:cancel()
+        for _ = 1, 5 do
+          turn()
+        end
+        assert(first:state() == "pending")
+        held:resolve(1)
+        assert(other:await(limit) == 2)
+      end)
+    end)
+  end)
+
   describe("finally " .. place.name, function ()
     after_each(session.finish)
 
@@ -305,10 +336,25 @@ for _, place in ipairs(places) do
         assert(got.n == 2 and got[1] == 1)
         local first = failed { code = 7 }
         assert(rawequal(failure(first:finally(note)), failure(first)))
-        first = tidepool.promise()
+        local held
+        first, held = tidepool.promise()
         local last = first:finally(note)
         first:cancel "enough"
         assert(failure(last).message == "enough" and count == 3)
+        assert(held:cancelled())
+      end)
+    end)
+
+    it("is called although nobody wants the outcome any more", function ()
+      place.run(function ()
+        local first, held = tidepool.promise()
+        local called = tidepool.group()
+        local future, promise = tidepool.promise()
+        called:add(future)
+        local last = first:finally(function () promise:resolve() end)
+        assert(last:cancel "enough")
+        assert(called:next(limit) == future)
+        assert(held:cancelled() and last:state() == "cancelled")
       end)
     end)
 

@@ -1,11 +1,13 @@
 --- What is to be done when a future has settled.
 -- The handlers run in the loop of the Lua state that attached them, each as a
 -- coroutine of its own that begins when it is its turn. Nothing but the Future
--- of the result exists until then.
+-- of the result exists until then; cancelling that cancels the future as well,
+-- if nobody else waits for it.
 local check = require "tidepool.check"
 local core = require "tidepool.core"
 
-local Future = core.private.methods "tidepool.Future"
+local private = core.private
+local Future = private.methods "tidepool.Future"
 
 -- What a handler answers. A Future on its own stands for its results.
 local function follow(...)
@@ -27,9 +29,18 @@ local function settled(future, f, g)
   return future:get() -- a failure raises the same Error again
 end
 
-local function ended(future, h)
-  follow(h())
-  return future:get()
+-- The handler runs in any case, also if nobody waits for what comes after it;
+-- a failure that goes on to nobody then is not one that was missed.
+local function ended(link)
+  follow(link.h())
+  if link.outer:state() == "cancelled" then
+    link.inner:cancel()
+  end
+  return link.future:get()
+end
+
+local function pass(inner)
+  return inner:get()
 end
 
 --- Calls a function with the results.
@@ -43,7 +54,7 @@ function Future.and_then(future, f, g)
   if g ~= nil then
     check.callback(2, 2, "and_then", g)
   end
-  return core.after(future, settled, future, f, g)
+  return private.chain(future, future, settled, future, f, g)
 end
 
 --- Calls a function with the Error, if the future fails or is cancelled.
@@ -53,7 +64,7 @@ end
 function Future.catch(future, g)
   check.self(2, "catch", "tidepool.Future", future)
   check.callback(2, 1, "catch", g)
-  return core.after(future, settled, future, nil, g)
+  return private.chain(future, future, settled, future, nil, g)
 end
 
 --- Calls a function when the future has settled, in whatever way.
@@ -63,7 +74,10 @@ end
 function Future.finally(future, h)
   check.self(2, "finally", "tidepool.Future", future)
   check.callback(2, 1, "finally", h)
-  return core.after(future, ended, future, h)
+  local link = { future = future, h = h }
+  link.inner = private.watch(future, ended, link):detach()
+  link.outer = private.chain(link.inner, future, pass, link.inner)
+  return link.outer
 end
 
-core.private.own()
+private.own()

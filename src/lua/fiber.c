@@ -31,6 +31,7 @@ tpi_Fiber *tpi_fiber_new (tpi_Place *place, tpi_LuaTask *task) {
 void tpi_fiber_free (tpi_Fiber *fiber) {
   tpi_Place *place = fiber->place;
   fiber->task->fiber = NULL;
+  tpi_future_release(fiber->before);
   if (place->free_count == TPI_MOST_FREE) {
     tpi_free(fiber);
     return;

@@ -131,11 +131,12 @@ static void start (tpi_Place *place, tpi_LuaTask *task) {
 
 /* It begins once that has settled. */
 static void start_after (tpi_Place *place, tpi_LuaTask *task,
-                         tpi_Future *future) {
+                         tpi_Future *future, int aside) {
   tpi_Parked *parked = &task->fiber->parked;
   init_parked(place, task);
   tpi_task_await_first(&task->task, future);
   tpi_parked_tie(parked, future);
+  parked->ties[0].waiter.aside = aside;
   task->fiber->tied = 1;
   if (place->worker != NULL)
     tpi_pool_pin(place->worker, parked, 0);
@@ -178,21 +179,39 @@ int tpi_l_spawn_within (lua_State *L) {
   return 1;
 }
 
-/* future function args... -> Future */
-int tpi_l_after (lua_State *L) {
+/* How a task waits before it begins. */
+enum { AFTER, CHAINED, WATCHING };
+
+/* future [before] function args... -> Future; the function stands at `first` */
+static int after (lua_State *L, int how, int first) {
   tpi_State *S = tpi_state_open(L);
   tpi_Future *future = tpi_check_future(L, S, 1);
+  tpi_Future *before = how == CHAINED ? tpi_check_future(L, S, 2) : NULL;
   tpi_LuaTask *task;
   tpi_Place *place;
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  luaL_checktype(L, first, LUA_TFUNCTION);
   place = place_for(L, S);
-  task = new_task(L, S, place, 2);
+  task = new_task(L, S, place, first);
+  if (before != NULL) {
+    tpi_future_retain(before);
+    task->fiber->before = before;
+  }
   if (tpi_future_orphaned(future))
     start(place, task);
   else
-    start_after(place, task, future);
+    start_after(place, task, future, how == WATCHING);
   return 1;
 }
+
+/* future function args... -> Future */
+int tpi_l_after (lua_State *L) { return after(L, AFTER, 2); }
+
+/* future before function args... -> Future; cancelled before it begins, it
+   cancels the one before */
+int tpi_l_chain (lua_State *L) { return after(L, CHAINED, 3); }
+
+/* future function args... -> Future; it does not count as somebody who waits */
+int tpi_l_watch (lua_State *L) { return after(L, WATCHING, 2); }
 
 /* ---------------------------------------------------------------- */
 /* What became of it                                                 */

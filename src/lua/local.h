@@ -26,6 +26,8 @@ static inline int tpi_is_local (const tpi_Future *future) {
 int tpi_l_spawn (lua_State *L);
 int tpi_l_spawn_within (lua_State *L);
 int tpi_l_after (lua_State *L);
+int tpi_l_chain (lua_State *L);
+int tpi_l_watch (lua_State *L);
 int tpi_l_child (lua_State *L);
 int tpi_l_detach (lua_State *L);
 

@@ -63,6 +63,7 @@ static void drop (tpi_Fiber *fiber) {
   tpi_Future *future = tpi_fiber_future(fiber);
   tpi_future_cancel(future, "its Lua state was closed");
   fiber->task->fiber = NULL;
+  tpi_future_release(fiber->before);
   tpi_free(fiber);
   tpi_future_release(future);
 }

@@ -50,9 +50,11 @@ struct tpi_Fiber {
   tpi_Fiber *next;         /* of the free ones */
   tpi_Place *place;
   tpi_LuaTask *task;
-  tpi_Future *alarm; /* of an await with a timeout, or NULL */
-  lua_State *base;   /* from its beginning on */
-  int reference;     /* of the base, in the registry */
+  tpi_Future *alarm;  /* of an await with a timeout, or NULL */
+  tpi_Future *before; /* retained: if it is cancelled before it begins, so is
+                         that, unless somebody waits for it; or NULL */
+  lua_State *base;    /* from its beginning on */
+  int reference;      /* of the base, in the registry */
   int started;
   int tied;            /* parked, and not yet untied */
   int pause;           /* it goes on at the next turn */
