@@ -248,6 +248,7 @@ int tpi_call_outside (lua_State *L, tpi_State *S, const char *method) {
   lua_getfield(L, 1, method);
   lua_rotate(L, 1, 2); /* spawn method manager function args... */
   lua_call(L, n + 1, 1);
+  tpi_check_handle(L, S, 1); /* it may be somebody else's spawn */
   tpi_wait_for(L, S, 1, -1, 0, called_outside);
   return answer_outside(L);
 }

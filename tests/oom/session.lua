@@ -220,10 +220,10 @@ family:cancel "enough"
 failure("cancelled", family)
 failure("timeout", keep(private.spawn_within(0.001, tidepool.sleep, 100)))
 failure("timeout", keep(private.timer(0.001)))
-check(private.timer(0.3):cancel(), "a timer that is forgotten")
+check(private.timer(0.02):cancel(), "a timer that is forgotten")
 check(results(keep(tidepool.after(family, function (n) return n end, 3))) == 3,
   "after a future")
-check(keep(tidepool.after(private.timer(0.3), print)):cancel(),
+check(keep(tidepool.after(private.timer(0.02), print)):cancel(),
   "after a future, called off")
 local lent = keep(tidepool.spawn(function ()
   tidepool.sleep(0.001)
@@ -266,7 +266,7 @@ end
 
 -- Groups.
 local group = tidepool.group()
-local first, second = tidepool.spawn(tidepool.sleep, 0), private.timer(0.3)
+local first, second = tidepool.spawn(tidepool.sleep, 0), tidepool.promise()
 group:add(keep(first), "first"):add(second, ref):add(second)
 check(#group == 3, "the length of a group")
 local key, which = group:next(60)
@@ -279,8 +279,8 @@ second:cancel()
 check(results(waits) ~= nil, "a group that is shared")
 check(group:remove(second), "removing")
 check(group:next() == nil, "an empty group")
-group:add(private.timer(0.3)):clear()
-tidepool.group():add(private.timer(0.3))
+group:add(private.timer(0.02)):clear()
+tidepool.group():add(private.timer(0.02))
 
 -- The same in a worker.
 local there = manager { workers = 1, queue = 4 }
