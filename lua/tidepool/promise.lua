@@ -21,7 +21,7 @@ end
 function Promise:on_cancel(f)
   local future = self:future()
   must.callback(2, 1, "on_cancel", f)
-  tidepool.after(future, tell, future, f):detach()
+  private.watch(future, tell, future, f):detach()
   return self
 end
 
