@@ -103,8 +103,9 @@ end
 -- @treturn table their numbers: two that are equal have the same
 function check.futures(level, name, list)
   local n = check.list(level + 1, 1, name, list)
-  local futures = table.move(list, 1, n, 1, {})
+  local futures = {}
   for i = 1, n do
+    futures[i] = list[i]
     if not core.is_future(futures[i]) then
       error(("bad argument #1 to '%s' (Future expected at index %d, got %s)")
         :format(name, i, type_of(futures[i])), level + 1)

@@ -84,7 +84,7 @@ end
 
 local function spawn(self)
   local future = core.spawn(run, self)
-  self.watch = core.after(future, abandon, self):detach()
+  self.watch = core.private.watch(future, abandon, self):detach()
   return future
 end
 
@@ -252,7 +252,7 @@ function core.as_completed(list, options)
     more = more, -- by the first place of a future, its other ones
     timeout = options.timeout,
     deadline = options.timeout and core.now() + options.timeout,
-  }
+  }, nil, group
 end
 
 local function is_when(value)

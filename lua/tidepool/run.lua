@@ -78,7 +78,10 @@ function tidepool.shield(future, timeout)
   if not tidepool.is_future(future) then
     must.bad(2, 1, "shield", "Future", future)
   end
-  return future:detach():await(timeout)
+  if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
+    must.bad(2, 2, "shield", "seconds", timeout)
+  end
+  return (private.disown or future.detach)(future):await(timeout)
 end
 
 private.own()

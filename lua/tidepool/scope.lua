@@ -90,15 +90,14 @@ local function settled(s, child)
   end
 end
 
--- Until all children have settled.
+-- Until all children have settled, or were detached.
 local function listen(s)
-  while true do
+  while next(s.children) do
     local number, child = s.group:next()
-    if number == nil then
-      return
+    if s.children[number] then
+      s.children[number] = nil
+      settled(s, child)
     end
-    s.children[number] = nil
-    settled(s, child)
   end
 end
 
@@ -115,8 +114,31 @@ local function watch(s)
   s.watcher = nil
 end
 
+-- For each scope that a future is in, its number there.
+local places = setmetatable({}, { __mode = "k" })
+local methods = private.methods "tidepool.Future"
+local detach = methods.detach
+private.disown = detach -- by its parent alone
+
+-- A scope lets go of what is detached: it neither cancels it nor waits for it.
+-- Who listens may wait for that alone, so something that has settled comes.
+function methods.detach(future)
+  detach(future)
+  for s, number in pairs(places[future] or {}) do
+    if s.children[number] then
+      s.children[number] = nil
+      local now, promise = tidepool.promise()
+      promise:resolve()
+      s.group:add(now, 0)
+    end
+  end
+  return future
+end
+
 local function admit_whole(s, child)
   s.count = s.count + 1
+  places[child] = places[child] or setmetatable({}, { __mode = "k" })
+  places[child][s] = s.count
   s.children[s.count] = child
   s.group:add(child, s.count)
   if s.watched and not s.watcher then
@@ -182,9 +204,18 @@ function Guard:__close(err)
   abandon(self.scope, err)
 end
 
+-- Listens in the place of the watcher, if there is one.
+local function take_over(s)
+  if s.watcher then
+    s.watcher:wait()
+  end
+  s.watched = false -- from here on it is we who listen
+  listen(s)
+end
+
 -- Until all children have settled, or an error comes through.
 local function finish(s)
-  local ok, err = pcall(listen, s)
+  local ok, err = pcall(take_over, s)
   if not ok then
     abandon(s, err)
     pcall(let_end)
@@ -202,10 +233,6 @@ function Scope:__close(err)
     return
   end
   local _ <close> = setmetatable({ scope = self }, Guard)
-  if self.watcher then
-    self.watcher:wait()
-  end
-  self.watched = false -- from here on it is we who listen
   finish(self)
   leave(self)
 end
@@ -310,6 +337,11 @@ end
 -- @treturn boolean did this call decide how the scope ends?
 function Scope:cancel(reason)
   check(self, "cancel")
+  if reason ~= nil and type(reason) ~= "string" and type(reason) ~= "number" then
+    must.bad(2, 1, "cancel", "string", reason)
+  elseif reason and tostring(reason):find("\0", 1, true) then
+    error("bad argument #1 to 'cancel' (a reason has no zeros)", 2)
+  end
   if self.failure then
     return false
   end
@@ -320,7 +352,7 @@ function Scope:cancel(reason)
 end
 
 local function new(form)
-  form.group = tidepool.group()
+  form.group = private.lookout()
   form.children = {} -- those not yet known to have settled, by number
   form.count = 0 -- the number of the last
   form.helpers = {}

@@ -10,6 +10,7 @@ struct tpi_Group {
   tpi_Future *signal;         /* retained; or NULL; lock */
   tpi_Member *members;        /* the owner's, as all that follows */
   unsigned count;
+  int aside; /* constant */
 };
 
 /* ---------------------------------------------------------------- */
@@ -115,12 +116,13 @@ static void tell (tpi_Waiter *w, tpi_Waiter **more) {
   let_go(g);
 }
 
-tpi_Group *tpi_group_new (void) {
+tpi_Group *tpi_group_new (int aside) {
   tpi_Group *g = tpi_calloc(sizeof *g);
   if (g == NULL)
     return NULL;
   tpi_poke(&g->refs, 1);
   g->end = &g->arrived;
+  g->aside = aside;
   return g;
 }
 
@@ -129,6 +131,7 @@ tpi_Member *tpi_group_add (tpi_Group *g, tpi_Future *future, int reference) {
   if (m == NULL)
     return NULL;
   tpi_waiter_init(&m->waiter, tell);
+  m->waiter.aside = g->aside;
   m->group = g;
   m->future = future;
   m->reference = reference;

@@ -26,8 +26,8 @@ typedef struct tpi_Member {
 
 #pragma GCC visibility push(hidden)
 
-/* NULL when out of memory. */
-tpi_Group *tpi_group_new (void);
+/* NULL when out of memory. `aside`: its members are only looked on. */
+tpi_Group *tpi_group_new (int aside);
 /* By its owner, once: all members go. */
 void tpi_group_close (tpi_Group *group);
 /* All members go. */

@@ -156,7 +156,8 @@ static int waits_for_queued (const tpi_Barrier *b, const tp_Manager *pool) {
 /* Mostly the first of them decides. */
 static int waits_for_parked (const tpi_Barrier *b, const tp_Manager *pool) {
   tpi_Item *item = pool->parked.next;
-  while (item != &pool->parked && !waits_for(b, tpi_parked_at(item)->task))
+  while (item != &pool->parked && (tpi_parked_at(item)->task->aside ||
+                                   !waits_for(b, tpi_parked_at(item)->task)))
     item = item->next;
   return item != &pool->parked;
 }

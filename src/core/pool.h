@@ -123,6 +123,7 @@ struct tpi_Worker {
   unsigned blocks;              /* how many of them wait; lock */
   tpi_Parked *parks;            /* what a run left that answered TPI_PARKED */
   unsigned parked;              /* tasks that will be back here; lock */
+  unsigned aside;               /* those of them that are aside; lock */
   int resumes;                  /* what it took last is one of those: claimed */
   int left;                     /* it takes no more, but cleans up */
   tpi_Parked *told, **told_end; /* those to go on with; lock */

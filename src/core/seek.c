@@ -15,6 +15,7 @@ static tpi_Task *resume_locked (tpi_Worker *worker, tpi_Run *run,
     worker->told_end = at;
   tpi_ring_remove(&p->item);
   worker->parked--;
+  worker->aside -= p->task->aside;
   run->task = p->task;
   p->task->resumed = 1;
   worker->resumes = 1;
@@ -52,6 +53,7 @@ static void conclude_locked (tpi_Worker *worker, const tpi_Task *done) {
 static void park_locked (tpi_Worker *worker, tpi_Parked *parked) {
   tpi_ring_add(&worker->pool->parked, &parked->item);
   worker->parked++;
+  worker->aside += parked->task->aside;
 }
 
 /* It has run a task to its end, or parked it. */
@@ -258,13 +260,31 @@ static void spin_for_work (const tpi_Worker *worker) {
 }
 
 /* A closed pool needs nobody once its queue is empty; and more than the
-   fixed number run only while some of them are blocked. But nobody else can
-   go on with what was parked here. */
-static int may_leave_locked (const tpi_Worker *worker) {
-  const tp_Manager *pool = worker->pool;
+   fixed number run only while some of them are blocked. */
+static int is_spare_locked (const tp_Manager *pool) {
   int drained = pool->closing && pool->held.next == &pool->held;
-  return worker->parked == 0 &&
-         (drained || pool->alive - pool->blocked > pool->workers);
+  return drained || pool->alive - pool->blocked > pool->workers;
+}
+
+/* But nobody else can go on with what was parked here. */
+static int may_leave_locked (const tpi_Worker *worker) {
+  return worker->parked == 0 && is_spare_locked(worker->pool);
+}
+
+/* When nothing keeps it but what waits aside, one of these, retained. */
+static tpi_Task *last_aside_locked (const tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
+  if (worker->aside == 0 || worker->parked != worker->aside || !pool->closing ||
+      !is_spare_locked(pool))
+    return NULL;
+  for (tpi_Item *i = pool->parked.next; i != &pool->parked; i = i->next) {
+    tpi_Parked *p = tpi_parked_at(i);
+    if (p->worker == worker && !tpi_future_settled(&p->task->future)) {
+      tpi_future_retain(&p->task->future);
+      return p->task;
+    }
+  }
+  return NULL;
 }
 
 /* From here on the others do not count on it. */
@@ -307,7 +327,7 @@ tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
   int seeks = 0;
   for (;;) {
     tpi_Effects effects = {NULL, NULL, NULL};
-    tpi_Task *task;
+    tpi_Task *task, *aside = NULL;
     int leaves = 0, spun = seeks;
     if (spun)
       spin_for_work(worker);
@@ -318,15 +338,19 @@ tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
     if (task == NULL && !seeks) {
       tpi_pool_seek_no_more_locked(worker);
       leaves = may_leave_locked(worker);
+      aside = last_aside_locked(worker);
       if (leaves)
         leave_locked(worker);
-      else
+      else if (aside == NULL)
         sleep_locked(worker);
     }
     tpi_pool_unlock(pool, &effects);
     if (task != NULL || leaves)
       return task;
-    if (!seeks)
+    if (aside != NULL) {
+      tpi_future_cancel(&aside->future, "the manager was shut down");
+      tpi_future_release(&aside->future);
+    } else if (!seeks)
       tpi_host_doze(worker->host);
   }
 }

@@ -71,6 +71,7 @@ struct tpi_Task {
   unsigned char place;    /* one of the above */
   unsigned char resumed;  /* parked, or waiting for a slot itself, it gave up
                              its own; of the worker that claimed it */
+  unsigned char aside;    /* pinned, and of no weight: nobody waits for it */
   unsigned char covered;  /* another one runs on top of it: see parked.h */
 };
 

@@ -231,6 +231,18 @@ static tpi_Outcome failed (tpi_Place *place, tpi_Fiber *fiber, int status) {
   return outcome;
 }
 
+/* In a program anybody may have resumed it, or closed it: then it is not ours
+   to touch any more, and may even run, below us. */
+static tpi_Outcome strayed (tpi_Fiber *fiber) {
+  fiber->failed = 1;
+  tpi_future_end(tpi_fiber_future(fiber), TPI_FAILED, TPI_ERROR,
+                 (char *)(uintptr_t) "a coroutine that awaits was resumed, or "
+                                     "closed, by somebody else",
+                 1, NULL);
+  end(fiber, 0);
+  return TPI_RAISED;
+}
+
 /* The task goes on until it ends or yields. */
 static tpi_Outcome proceed (tpi_Place *place, tpi_Fiber *fiber,
                             lua_State *from) {
@@ -239,8 +251,12 @@ static tpi_Outcome proceed (tpi_Place *place, tpi_Fiber *fiber,
   int status, n = 0;
   if (fiber->tied)
     tpi_fiber_unpark(fiber);
-  if (!fiber->started && begin(place, fiber, &outcome))
-    return outcome;
+  if (!fiber->started) {
+    if (begin(place, fiber, &outcome))
+      return outcome;
+  } else if (place->worker == NULL && lua_status(fiber->base) != LUA_YIELD) {
+    return strayed(fiber);
+  }
   base = fiber->base;
   if (place->worker != NULL)
     tpi_set_waiting(base, 0);

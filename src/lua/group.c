@@ -20,8 +20,7 @@ static tpi_Group *self (lua_State *L) {
   return group;
 }
 
-/* -> Group */
-int tpi_l_group (lua_State *L) {
+static int new_group (lua_State *L, int aside) {
   tpi_Group **slot;
   tpi_state_open(L);
   slot = lua_newuserdatauv(L, sizeof *slot, 2);
@@ -31,11 +30,17 @@ int tpi_l_group (lua_State *L) {
   lua_setiuservalue(L, -2, FUTURES);
   lua_newtable(L);
   lua_setiuservalue(L, -2, KEYS);
-  *slot = tpi_group_new();
+  *slot = tpi_group_new(aside);
   if (*slot == NULL)
     luaL_error(L, "not enough memory");
   return 1;
 }
+
+/* -> Group */
+int tpi_l_group (lua_State *L) { return new_group(L, 0); }
+
+/* -> Group, which does not count as somebody who waits */
+int tpi_l_lookout (lua_State *L) { return new_group(L, 1); }
 
 /* group future [key] -> group */
 static int add (lua_State *L) {

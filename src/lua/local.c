@@ -137,6 +137,7 @@ static void start_after (tpi_Place *place, tpi_LuaTask *task,
   tpi_task_await_first(&task->task, future);
   tpi_parked_tie(parked, future);
   parked->ties[0].waiter.aside = aside;
+  task->task.aside = aside != 0;
   task->fiber->tied = 1;
   if (place->worker != NULL)
     tpi_pool_pin(place->worker, parked, 0);

@@ -38,7 +38,7 @@ static int take (tpi_Group *g) {
 }
 
 static void first_in_time_comes_first (void **state) {
-  tpi_Group *g = tpi_group_new();
+  tpi_Group *g = tpi_group_new(0);
   tpi_Future *f[3];
   (void)state;
   for (int i = 0; i < 3; i++) {
@@ -64,7 +64,7 @@ static void first_in_time_comes_first (void **state) {
 }
 
 static void what_is_taken_out_is_told_no_more (void **state) {
-  tpi_Group *g = tpi_group_new();
+  tpi_Group *g = tpi_group_new(0);
   tpi_Future *f[3];
   tpi_Member *m[3];
   (void)state;
@@ -88,7 +88,7 @@ static void what_is_taken_out_is_told_no_more (void **state) {
 }
 
 static void signals_when_there_is_something (void **state) {
-  tpi_Group *g = tpi_group_new();
+  tpi_Group *g = tpi_group_new(0);
   tpi_Future *f = make(), *signal = tpi_group_signal(g), *again;
   (void)state;
   assert_non_null(tpi_group_add(g, f, 1));
@@ -116,7 +116,7 @@ static void signals_when_there_is_something (void **state) {
 }
 
 static void signals_when_nothing_is_left (void **state) {
-  tpi_Group *g = tpi_group_new();
+  tpi_Group *g = tpi_group_new(0);
   tpi_Future *f = make(), *signal;
   tpi_Member *m = tpi_group_add(g, f, 1);
   (void)state;
@@ -153,7 +153,7 @@ static void *cancel_some (void *unused) {
 
 /* Its owner takes some, removes some and goes, while they settle. */
 static void round_of_races (unsigned seed) {
-  tpi_Group *g = tpi_group_new();
+  tpi_Group *g = tpi_group_new(0);
   static tpi_Member *members[MANY];
   pthread_t tellers[TELLERS];
   unsigned left = MANY;
