@@ -1,5 +1,7 @@
 #include "lua/local.h"
 
+#include <string.h>
+
 #include "core/clock.h"
 #include "core/memory.h"
 #include "lua/loop.h"
@@ -271,15 +273,31 @@ void tpi_local_keep (lua_State *L, const tpi_LuaTask *task, int first) {
     results->count = (uint32_t)n;
 }
 
+void tpi_local_cancel (lua_State *L, const tpi_LuaTask *task) {
+  tpi_Future *future = (tpi_Future *)(uintptr_t)&task->task.future;
+  const char *kind, *reason;
+  luaL_checkstack(L, 4, NULL);
+  lua_getfield(L, -1, "kind");
+  lua_getfield(L, -2, "value");
+  kind = lua_tostring(L, -2);
+  reason = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  if (kind != NULL && strcmp(kind, "cancelled") == 0)
+    tpi_future_cancel(future, reason);
+  lua_pop(L, 2);
+}
+
 /* What was kept for a call that came to nothing is let go of. */
 void tpi_local_end (lua_State *L, tpi_LuaTask *task) {
   if (!task->local)
     return;
-  if (tpi_future_settled(&task->task.future) && lua_checkstack(L, 2)) {
+  if (tpi_future_settled(&task->task.future) && lua_checkstack(L, 4)) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, task->local);
-    lua_pushnil(L);
-    lua_setiuservalue(L, -2, 1);
-    lua_pop(L, 1);
+    lua_getiuservalue(L, -1, 1);
+    if (task->fiber == NULL || !tpi_is_error(L, task->fiber->place->S)) {
+      lua_pushnil(L);
+      lua_setiuservalue(L, -3, 1);
+    }
+    lua_pop(L, 2);
   }
   luaL_unref(L, LUA_REGISTRYINDEX, task->local);
   task->local = 0;

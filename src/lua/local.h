@@ -36,6 +36,9 @@ int tpi_local_push (lua_State *L, const tpi_LuaTask *task);
 /* The values from that index to the top are its results; or its Error, which
    is one. Nothing for a task of a pool. */
 void tpi_local_keep (lua_State *L, const tpi_LuaTask *task, int first);
+/* Error -> Error; one that ends with the Error of what was cancelled was
+   cancelled itself. */
+void tpi_local_cancel (lua_State *L, const tpi_LuaTask *task);
 /* It has ended, or never will begin. */
 void tpi_local_end (lua_State *L, tpi_LuaTask *task);
 /* Has it been handed on, so that its results have to be? */
