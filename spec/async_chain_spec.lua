@@ -305,6 +305,20 @@ for _, place in ipairs(places) do
       end)
     end)
 
+    it("passes as such, and is no failure", function ()
+      place.run(function ()
+        local first, held = tidepool.promise()
+        local links = { first:and_then(turn), first:finally(turn),
+          tidepool.all { first }, tidepool.race { first } }
+        assert(first:cancel "enough" and held:cancelled())
+        for _, link in ipairs(links) do
+          local err = failure(link)
+          assert(err.kind == "cancelled" and err.message == "enough")
+          assert(link:state() == "cancelled")
+        end
+      end)
+    end)
+
     it("leaves alone what somebody else waits for", function ()
       place.run(function ()
         local first, held = tidepool.promise()

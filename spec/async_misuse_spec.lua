@@ -6,6 +6,28 @@ local session = require "spec.support.session"
 
 local limit = session.limit
 
+describe("a coroutine that a stranger takes over", function ()
+  after_each(session.finish)
+
+  it("fails, and says so, wherever it is closed or resumed", function ()
+    for _, seize in ipairs { coroutine.close, coroutine.resume } do
+      local co
+      local future = tidepool.spawn(function ()
+        co = coroutine.running()
+        local s <close> = tidepool.scope()
+        s:spawn(tidepool.sleep, 0.01)
+        pcall(tidepool.sleep, 0.001)
+        tidepool.sleep(0.01)
+      end)
+      tidepool.sleep(0)
+      pcall(seize, co)
+      local ok, err = future:pawait(session.limit)
+      assert.is_false(ok)
+      assert.are.equal("error", err.kind)
+    end
+  end)
+end)
+
 describe("a group that two wait for", function ()
   it("is shared without a fight", function ()
     local group, future, promise = tidepool.group(), tidepool.promise()

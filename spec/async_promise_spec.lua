@@ -19,6 +19,24 @@ local function turns()
   end
 end
 
+describe("promise:on_cancel", function ()
+  after_each(session.finish)
+
+  it("in a worker does not keep a manager from draining", function ()
+    local pool = session.pool { workers = 2 }
+    local future, promise = tidepool.promise()
+    for _ = 1, 3 do
+      pool:call(function (p) p:on_cancel(print) end, promise):await(limit)
+    end
+    assert(pool:wait_all(limit))
+    assert(pool:shutdown { timeout = limit })
+    local stats = pool:stats()
+    assert(stats.suspended == 0 and stats.submitted
+      == stats.completed + stats.failed + stats.cancelled)
+    assert(not future:is_ready())
+  end)
+end)
+
 for _, place in ipairs(places) do
   describe("promise:on_cancel " .. place.name, function ()
     after_each(session.finish)

@@ -1173,6 +1173,7 @@ describe("a scope of the program", function ()
           end })
           tidepool.sleep(3600)
         end)
+        tidepool.sleep(0) -- so that it has begun
         s:call(os.execute, "kill -INT " .. own)
       end)
     ]]
@@ -1181,6 +1182,54 @@ describe("a scope of the program", function ()
     expect.are.equal(1, result.code)
   end)
 end)
+
+for _, place in ipairs(places) do
+  describe("in a scope " .. place.name, function ()
+    after_each(session.finish)
+
+    it("what loses a race is cancelled, and not waited for", function ()
+      place.run(function ()
+        local never, held = tidepool.promise()
+        tidepool.scope(function (s)
+          local loser = s:spawn(never.await, never)
+          assert(tidepool.race { s:spawn(tidepool.sleep, 0), loser }:pawait())
+        end)
+        assert(not never:is_ready() and held)
+      end)
+    end)
+
+    it("what is detached is let go of", function ()
+      place.run(function ()
+        local opened, child = gate(), nil
+        local err = failure(tidepool.scope, function (s)
+          child = s:spawn(opened[1].await, opened[1]):detach()
+          error { code = 7 }
+        end)
+        assert(err.value.code == 7 and not child:is_ready())
+        local kept
+        do
+          local s <close> = tidepool.scope()
+          kept = s:spawn(opened[1].await, opened[1])
+          kept:detach()
+        end
+        assert(not kept:is_ready())
+        opened[2]:resolve(1)
+        assert(child:await() == 1 and kept:await() == 1)
+      end)
+    end)
+
+    it("a reason has to be a text", function ()
+      place.run(function ()
+        tidepool.scope(function (s)
+          for _, reason in ipairs { {}, true, print, "a\0b" } do
+            local err = failure(s.cancel, s, reason)
+            assert(type(err) == "string", err)
+          end
+        end)
+      end)
+    end)
+  end)
+end
 
 describe("a scope of a task", function ()
   after_each(session.finish)

@@ -337,7 +337,8 @@ end
 -- @treturn boolean did this call decide how the scope ends?
 function Scope:cancel(reason)
   check(self, "cancel")
-  if reason ~= nil and type(reason) ~= "string" and type(reason) ~= "number" then
+  local kind = type(reason)
+  if kind ~= "nil" and kind ~= "string" and kind ~= "number" then
     must.bad(2, 1, "cancel", "string", reason)
   elseif reason and tostring(reason):find("\0", 1, true) then
     error("bad argument #1 to 'cancel' (a reason has no zeros)", 2)
