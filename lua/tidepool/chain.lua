@@ -75,7 +75,7 @@ function Future.finally(future, h)
   check.self(2, "finally", "tidepool.Future", future)
   check.callback(2, 1, "finally", h)
   local link = { future = future, h = h }
-  link.inner = private.watch(future, ended, link):detach()
+  link.inner = private.detach(private.watch(future, ended, link))
   link.outer = private.chain(link.inner, future, pass, link.inner)
   return link.outer
 end

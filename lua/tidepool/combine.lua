@@ -5,6 +5,8 @@
 local check = require "tidepool.check"
 local core = require "tidepool.core"
 
+local private = core.private
+
 -- The futures of a list, each in the group once, by its first place in the
 -- list; the further places of those that have some.
 local function gather(futures, ids)
@@ -84,7 +86,7 @@ end
 
 local function spawn(self)
   local future = core.spawn(run, self)
-  self.watch = core.private.watch(future, abandon, self):detach()
+  self.watch = private.detach(private.watch(future, abandon, self))
   return future
 end
 
@@ -284,4 +286,4 @@ function core.wait(list, options)
   return done, pending
 end
 
-core.private.own()
+private.own()

@@ -17,6 +17,7 @@ local parts = {
   },
   [private.methods "tidepool.Future"] = {
     and_then = "chain", catch = "chain", finally = "chain",
+    detach = "scope",
   },
   [private.methods "tidepool.AsyncManager"] = {
     map = "map", each = "map", reduce = "map", imap = "imap",

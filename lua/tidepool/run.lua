@@ -45,7 +45,7 @@ local function root(fn, ...)
   local child = body
   repeat
     if private.wards and private.wards[child] then
-      child:detach() -- of a scope that was never closed
+      private.detach(child) -- of a scope that was never closed
     elseif child:is_ready() then
       let_end() -- it was cancelled
     else
@@ -81,7 +81,7 @@ function tidepool.shield(future, timeout)
   if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
     must.bad(2, 2, "shield", "seconds", timeout)
   end
-  return (private.disown or future.detach)(future):await(timeout)
+  return private.detach(future):await(timeout)
 end
 
 private.own()

@@ -116,14 +116,14 @@ end
 
 -- For each scope that a future is in, its number there.
 local places = setmetatable({}, { __mode = "k" })
-local methods = private.methods "tidepool.Future"
-local detach = methods.detach
-private.disown = detach -- by its parent alone
+local Future = private.methods "tidepool.Future"
 
--- A scope lets go of what is detached: it neither cancels it nor waits for it.
--- Who listens may wait for that alone, so something that has settled comes.
-function methods.detach(future)
-  detach(future)
+--- Takes the future away from its parent, and out of its scopes.
+-- A scope neither cancels what is detached nor waits for it. Who listens there
+-- may wait for that alone, so something that has settled comes.
+-- @treturn Future the same
+function Future.detach(future)
+  private.detach(future)
   for s, number in pairs(places[future] or {}) do
     if s.children[number] then
       s.children[number] = nil
@@ -142,7 +142,7 @@ local function admit_whole(s, child)
   s.children[s.count] = child
   s.group:add(child, s.count)
   if s.watched and not s.watcher then
-    s.watcher = tidepool.spawn(watch, s):detach()
+    s.watcher = private.detach(tidepool.spawn(watch, s))
   end
 end
 
@@ -261,7 +261,7 @@ function Scope:spawn(fn, ...)
   must.callback(2, 1, "spawn", fn)
   local child = tidepool.spawn(fn, ...)
   if running() ~= self.owner then
-    child:detach() -- it is the scope's, not that of who happens to call
+    private.detach(child) -- it is the scope's, not that of who calls
   end
   return admit(self, child)
 end
@@ -327,7 +327,8 @@ function Scope:timeout(seconds)
     must.bad(2, 1, "timeout", "seconds", seconds)
   elseif not self.failure then
     local timer = private.timer(number)
-    help(self, "expiry", tidepool.after(timer, expire, self, number):detach())
+    help(self, "expiry",
+      private.detach(tidepool.after(timer, expire, self, number)))
     help(self, "timer", timer)
   end
 end
@@ -395,7 +396,7 @@ local function set_ward(s)
   local ward = tidepool.after(never, orphaned, {})
   private.wards[ward] = true
   local box = setmetatable({ s }, weak) -- one that is never closed may go
-  help(s, "heir", tidepool.after(ward, orphaned, box):detach())
+  help(s, "heir", private.detach(tidepool.after(ward, orphaned, box)))
   help(s, "ward", ward)
 end
 

@@ -336,7 +336,6 @@ static const luaL_Reg methods[] = {{"await", await},
                                    {"timeout", timeout},
                                    {"getfd", pollfd},
                                    {"dirty", is_ready},
-                                   {"detach", tpi_l_detach},
                                    {"awaited", awaited},
                                    {NULL, NULL}};
 
