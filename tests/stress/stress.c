@@ -371,7 +371,7 @@ static int count_in (const char *folder) {
 /* Soon after the last Lua state: no descriptor and no thread but those that
    were there before the first one. */
 static void nothing_left (int descriptors, int threads) {
-  double limit = now() + 10;
+  double limit = now() + 60;
   while ((count_in("/proc/self/fd") > descriptors ||
           count_in("/proc/self/task") > threads) &&
          now() < limit)
