@@ -94,7 +94,9 @@ end
 local function listen(s)
   while next(s.children) do
     local number, child = s.group:next()
-    if s.children[number] then
+    if number == nil then
+      return -- one that was broken off while it was admitted never comes
+    elseif s.children[number] then
       s.children[number] = nil
       settled(s, child)
     end
