@@ -122,9 +122,13 @@ demo: all examples ## checksums of a folder, as an example: DIR=/etc
 demo-words: all examples ## the words of a folder of texts: DIR=~/notes
 	@$(RUN) $(LUA) examples/wordcount.lua $(if $(DIR),'$(DIR)')
 
-.PHONY: bench
+.PHONY: bench bench-count
 bench: benches ## measure, beside lua-luv and plain C
 	@$(RUN) $(LUA) bench/run.lua
+COUNTED = $(BUILD)/bench/session $(BUILD)/bench/floormod.so
+bench-count: all $(COUNTED) ## count instructions; COUNTS=update keeps them
+	@$(RUN) env CFLAGS='$(CFLAGS)' VALGRIND='$(VALGRIND)' COUNTS='$(COUNTS)' \
+	  $(LUA) bench/count.lua '$(BUILD)'
 
 .PHONY: install uninstall
 install: all ## install under PREFIX (and DESTDIR)
@@ -289,6 +293,10 @@ $(OOM): $(OOM_OBJECTS) $(CORE_OBJECTS) $(LUA_OBJECTS)
 	$(Q)$(LINK) $^ -o $@ $(EMBED)
 
 $(STRESS): $(STRESS_OBJECTS)
+	$(call say,LINK)
+	$(Q)$(LINK) $^ -o $@ $(EMBED)
+
+$(BUILD)/bench/session: $(BUILD)/bench/session.o
 	$(call say,LINK)
 	$(Q)$(LINK) $^ -o $@ $(EMBED)
 
