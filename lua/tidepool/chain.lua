@@ -9,10 +9,12 @@ local core = require "tidepool.core"
 local private = core.private
 local Future = private.methods "tidepool.Future"
 
--- What a handler answers. A Future on its own stands for its results.
+-- What a handler answers. A Future on its own stands for what becomes of it.
 local function follow(...)
   if select("#", ...) == 1 and core.is_future((...)) then
-    return (...):await()
+    local future = ...
+    future:wait()
+    return private.pass(future)
   end
   return ...
 end
@@ -26,7 +28,7 @@ local function settled(future, f, g)
     local _, err = pcall(future.get, future)
     return follow(g(err))
   end
-  return future:get() -- a failure raises the same Error again
+  return private.pass(future) -- a failure raises the same Error again
 end
 
 -- The handler runs in any case, also if nobody waits for what comes after it;
@@ -36,11 +38,7 @@ local function ended(link)
   if link.outer:state() == "cancelled" then
     link.inner:cancel()
   end
-  return link.future:get()
-end
-
-local function pass(inner)
-  return inner:get()
+  return private.pass(link.future)
 end
 
 --- Calls a function with the results.
@@ -76,7 +74,7 @@ function Future.finally(future, h)
   check.callback(2, 1, "finally", h)
   local link = { future = future, h = h }
   link.inner = private.detach(private.watch(future, ended, link))
-  link.outer = private.chain(link.inner, future, pass, link.inner)
+  link.outer = private.chain(link.inner, future, private.pass, link.inner)
   return link.outer
 end
 

@@ -118,7 +118,7 @@ end
 
 local function race_of(self)
   local _, future = self.group:next()
-  return future:get()
+  return private.pass(future)
 end
 
 --- What becomes of the first future that settles.

@@ -110,7 +110,7 @@ local function watch(s)
   listen(s)
   local err = s.failure
   if err and s.watched and not rawequal(err, s.passed)
-    and err.kind ~= "cancelled" then
+    and not rawequal(err, s.called_off) then
     error(err, 0)
   end
   s.watcher = nil
@@ -349,9 +349,11 @@ function Scope:cancel(reason)
   if self.failure then
     return false
   end
-  fail(self, tidepool.error {
+  local err = tidepool.error {
     kind = "cancelled", message = reason or "cancelled", value = reason,
-  }, reason or "its scope was cancelled")
+  }
+  self.called_off = err
+  fail(self, err, reason or "its scope was cancelled")
   return true
 end
 

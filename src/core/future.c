@@ -267,12 +267,12 @@ int tpi_future_leave (tpi_Future *f, tpi_Waiter *waiter) {
   return left;
 }
 
-int tpi_future_wanted (tpi_Future *f) {
+int tpi_future_wanted (tpi_Future *f, const tpi_Waiter *but) {
   int wanted = 0;
   if (lock_unsettled(f) < 0)
     return 0;
   for (const tpi_Waiter *w = f->in.waiters; w != NULL; w = w->next)
-    wanted |= !w->aside;
+    wanted |= !w->aside && w != but;
   unlock(f);
   return wanted;
 }

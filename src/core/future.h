@@ -151,8 +151,8 @@ int tpi_future_join (tpi_Future *future, tpi_Waiter *waiter);
 /* False if the waiter has been told, or is about to be. */
 int tpi_future_leave (tpi_Future *future, tpi_Waiter *waiter);
 
-/* Does anybody wait for it, but for what only looks on? */
-int tpi_future_wanted (tpi_Future *future);
+/* Does anybody wait for it, except `but` (or NULL) and what only looks on? */
+int tpi_future_wanted (tpi_Future *future, const tpi_Waiter *but);
 
 /* Its settling is news for this host as well as at home. TP_OK, TP_NOMEM. */
 int tpi_future_herald (tpi_Future *future, tpi_Host *host);

@@ -124,7 +124,9 @@ int tpi_l_slice (lua_State *L);
 int tpi_spread (lua_State *L, const tpi_List *results, int list,
                 lua_Integer at);
 void tpi_open_slice (lua_State *L);
-int tpi_l_spread (lua_State *L); /* in future.c */
+/* in future.c */
+int tpi_l_spread (lua_State *L);
+int tpi_l_pass (lua_State *L);
 
 /* --- results.c --- */
 

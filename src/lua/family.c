@@ -1,8 +1,9 @@
 /*
 ** Who spawned whom: a task that is cancelled, or fails, takes along what it
-** has spawned and not let go of. Links between fibers of one place.
+** has spawned and not let go of. Links between fibers of one place. And what a
+** link of a chain that is cancelled takes along: the links before it.
 */
-#include "lua/place.h"
+#include "lua/local.h"
 
 void tpi_family_add (tpi_Fiber *parent, tpi_Fiber *child) {
   child->parent = parent;
@@ -33,10 +34,18 @@ static int cancel (tpi_Fiber *fiber) {
                            "what had spawned it was cancelled");
 }
 
+/* A link of a chain that was cancelled before it began. */
+static void note_link (tpi_Fiber *fiber, tpi_Fiber **links) {
+  if (fiber->before == NULL || fiber->started)
+    return;
+  fiber->next = *links;
+  *links = fiber;
+}
+
 /* The tree below it, without recursion. Cancelling tells waiters, which run no
-   Lua here, so the links stay as they are. One that had settled before sees to
+   Lua here, so the family stays as it is. One that had settled before sees to
    its children itself. */
-void tpi_family_cancel (tpi_Fiber *top) {
+static void cancel_tree (tpi_Fiber *top, tpi_Fiber **links) {
   tpi_Fiber *f = top;
   int goes_down = 1;
   for (;;) {
@@ -50,6 +59,33 @@ void tpi_family_cancel (tpi_Fiber *top) {
       f = f->older;
     }
     goes_down = cancel(f);
+    if (goes_down)
+      note_link(f, links);
+  }
+}
+
+/* What the link hangs on is cancelled as well, unless somebody else waits for
+   it. */
+static void call_off (const tpi_Fiber *link, tpi_Fiber **links) {
+  tpi_Future *before = link->before;
+  tpi_Fiber *fiber = tpi_local_fiber(link->place->S, before);
+  if (tpi_future_wanted(before, &link->parked.ties[0].waiter) ||
+      !tpi_future_cancel(before, "what was chained to it was cancelled") ||
+      fiber == NULL)
+    return;
+  cancel_tree(fiber, links);
+  note_link(fiber, links);
+}
+
+void tpi_family_cancel (tpi_Fiber *fiber) {
+  tpi_Fiber *links = NULL;
+  cancel_tree(fiber, &links);
+  if (tpi_future_state(tpi_fiber_future(fiber)) == TPI_CANCELLED)
+    note_link(fiber, &links);
+  while (links != NULL) { /* no recursion: chains may be long */
+    const tpi_Fiber *link = links;
+    links = link->next;
+    call_off(link, &links);
   }
 }
 

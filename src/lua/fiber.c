@@ -144,7 +144,7 @@ static int finished (lua_State *L, int status, lua_KContext context) {
   if (fiber->failed) {
     tpi_failure_send(L, place, status);
     tpi_local_keep(L, fiber->task, lua_gettop(L));
-    if (fiber->task->local)
+    if (fiber->follows)
       tpi_local_cancel(L, fiber->task);
     return 0;
   }

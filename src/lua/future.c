@@ -171,6 +171,17 @@ static int get (lua_State *L) {
   return n >= 0 ? n : lua_error(L);
 }
 
+/* future -> its results; raises its Error. The coroutine of ours that runs ends
+   with that, as one that follows the future: cancelled, if that was. */
+int tpi_l_pass (lua_State *L) {
+  const tpi_State *S = tpi_state(L);
+  tpi_Future *future = tpi_check_future(L, S, 1);
+  tpi_Fiber *fiber = tpi_loop_fiber(S);
+  if (fiber != NULL)
+    fiber->follows = tpi_future_state(future) == TPI_CANCELLED;
+  return get(L);
+}
+
 /* future list at -> other results, with the elements of the first one, a list,
    in `list` from `at` on; or nothing, if it is not as simple as that */
 int tpi_l_spread (lua_State *L) {
@@ -266,7 +277,7 @@ static int collect (lua_State *L) {
 
 static int awaited (lua_State *L) {
   tpi_State *S;
-  lua_pushboolean(L, tpi_future_wanted(self(L, &S)));
+  lua_pushboolean(L, tpi_future_wanted(self(L, &S), NULL));
   return 1;
 }
 

@@ -353,15 +353,14 @@ void tpi_local_lend (lua_State *L, tpi_State *S, tpi_Future *future,
 /* Families                                                          */
 /* ---------------------------------------------------------------- */
 
-/* The fiber of a local task of this Lua state that has not ended; or NULL. */
-static tpi_Fiber *fiber_here (const tpi_State *S, tpi_Future *future) {
+tpi_Fiber *tpi_local_fiber (const tpi_State *S, tpi_Future *future) {
   return tpi_is_local(future) && future->home == S->host
              ? local_of(future)->fiber
              : NULL;
 }
 
 void tpi_local_cancelled (const tpi_State *S, tpi_Future *future) {
-  tpi_Fiber *fiber = fiber_here(S, future);
+  tpi_Fiber *fiber = tpi_local_fiber(S, future);
   if (fiber != NULL)
     tpi_family_cancel(fiber);
 }
@@ -369,7 +368,7 @@ void tpi_local_cancelled (const tpi_State *S, tpi_Future *future) {
 /* Future -> Future */
 int tpi_l_detach (lua_State *L) {
   tpi_State *S = tpi_state(L);
-  tpi_Fiber *fiber = fiber_here(S, tpi_check_future(L, S, 1));
+  tpi_Fiber *fiber = tpi_local_fiber(S, tpi_check_future(L, S, 1));
   if (fiber != NULL)
     tpi_family_leave(fiber);
   lua_settop(L, 1);

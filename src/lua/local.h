@@ -36,8 +36,7 @@ int tpi_local_push (lua_State *L, const tpi_LuaTask *task);
 /* The values from that index to the top are its results; or its Error, which
    is one. Nothing for a task of a pool. */
 void tpi_local_keep (lua_State *L, const tpi_LuaTask *task, int first);
-/* Error -> Error; one that ends with the Error of what was cancelled was
-   cancelled itself. */
+/* Error -> Error; one that follows what was cancelled was cancelled itself. */
 void tpi_local_cancel (lua_State *L, const tpi_LuaTask *task);
 /* It has ended, or never will begin. */
 void tpi_local_end (lua_State *L, tpi_LuaTask *task);
@@ -50,7 +49,10 @@ int tpi_local_results (lua_State *L, const tpi_Future *future, int index);
 int tpi_local_error (lua_State *L, const tpi_State *S, int index);
 /* Before a completed one is handed on. Raises if its results cannot cross. */
 void tpi_local_lend (lua_State *L, tpi_State *S, tpi_Future *future, int index);
-/* The future was cancelled by this thread: so are its children. */
+/* The fiber of a local task of this Lua state that has not ended; or NULL. */
+tpi_Fiber *tpi_local_fiber (const tpi_State *S, tpi_Future *future);
+/* The future was cancelled by this thread: so are its children, and what it is
+   chained to. */
 void tpi_local_cancelled (const tpi_State *S, tpi_Future *future);
 
 #pragma GCC visibility pop

@@ -68,14 +68,6 @@ static void let_go_of (tpi_Task *visited) {
   tpi_pool_release(pool);
 }
 
-/* A link of a chain that is cancelled cancels the one before it. */
-static void call_off_before (const tpi_Fiber *fiber) {
-  if (fiber->before != NULL && !fiber->started &&
-      tpi_future_state(tpi_fiber_future(fiber)) == TPI_CANCELLED &&
-      !tpi_future_wanted(fiber->before))
-    tpi_future_cancel(fiber->before, "what was chained to it was cancelled");
-}
-
 /* What the wait came to; the task is its thread's again. */
 void tpi_fiber_unpark (tpi_Fiber *fiber) {
   tpi_Place *place = fiber->place;
@@ -99,7 +91,8 @@ void tpi_fiber_unpark (tpi_Fiber *fiber) {
     tpi_pool_admitted(visited);
   if (visited != NULL)
     let_go_of(visited);
-  call_off_before(fiber);
+  if (tpi_future_state(&task->future) == TPI_CANCELLED)
+    tpi_family_cancel(fiber); /* if another thread has cancelled it */
   fiber->door = fiber->tied = fiber->pause = 0;
   stop_alarm(fiber);
   if (!tpi_future_suspend(&task->future, 0) && fiber->started &&

@@ -47,7 +47,7 @@ enum { TPI_NOT, TPI_AWAITING, TPI_CLOSING };
 struct tpi_Fiber {
   tpi_Parked parked;       /* these two are filled in for each wait; */
   tpi_Admission admission; /* ...at the door of a pool */
-  tpi_Fiber *next;         /* of the free ones */
+  tpi_Fiber *next; /* of the free ones, or of links to be called off */
   tpi_Place *place;
   tpi_LuaTask *task;
   tpi_Future *alarm;  /* of an await with a timeout, or NULL */
@@ -62,6 +62,7 @@ struct tpi_Fiber {
   int outcome;         /* what waiting came to */
   int sends;           /* what it raises is about values crossing */
   int failed;          /* it has raised */
+  int follows;         /* ...because a future that it follows was cancelled */
   int rigid;           /* a coroutine below `current` cannot yield */
   uint64_t held;       /* since when that waits for a __close, or 0 */
   uint64_t told;       /* when it was first interrupted, or 0 */
@@ -212,7 +213,8 @@ void tpi_family_add (tpi_Fiber *parent, tpi_Fiber *child);
 void tpi_family_leave (tpi_Fiber *child);
 /* The task has ended: its children go with it, or go on as its parent's. */
 void tpi_family_end (tpi_Fiber *fiber);
-/* It was cancelled: so are its children. */
+/* It was cancelled, or fails: so are its children; and what it is chained to,
+   if it was cancelled before it began. */
 void tpi_family_cancel (tpi_Fiber *fiber);
 /* Is the task that runs over, if only because what has spawned it is? */
 int tpi_family_is_over (const tpi_Place *place);
