@@ -32,10 +32,11 @@ local function settled(future, f, g)
 end
 
 -- The handler runs in any case, also if nobody waits for what comes after it;
--- a failure that goes on to nobody then is not one that was missed.
+-- a failure that goes on to nobody then is not one that was missed. It may run
+-- before there is anything after it that could have been cancelled.
 local function ended(link)
   follow(link.h())
-  if link.outer:state() == "cancelled" then
+  if link.outer and link.outer:state() == "cancelled" then
     link.inner:cancel()
   end
   return private.pass(link.future)
@@ -73,7 +74,7 @@ function Future.finally(future, h)
   check.self(2, "finally", "tidepool.Future", future)
   check.callback(2, 1, "finally", h)
   local link = { future = future, h = h }
-  link.inner = private.detach(private.watch(future, ended, link))
+  link.inner = private.watch(future, ended, link)
   link.outer = private.chain(link.inner, future, private.pass, link.inner)
   return link.outer
 end

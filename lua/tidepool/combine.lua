@@ -39,22 +39,25 @@ local Work = {}
 -- Nobody asks any more what becomes of that future. A failure that comes too
 -- late to matter is not one that nobody cared to read.
 local function drop(self, future)
-  if not self.group:remove(future) then
-    return
-  elseif future:is_ready() then
+  self.group:remove(future)
+  if future:state() == "failed" then
     pcall(future.get, future)
   elseif self.cancel and not future:awaited() then
     future:cancel(self.reason)
   end
 end
 
-function Work:__close()
-  if self.over then
-    return
-  end
-  self.over = true
+local function leave(self)
   for i = #self.futures, 1, -1 do -- the newest in the group are found first
     pcall(drop, self, self.futures[i]) -- raises for one that was cleaned up
+  end
+  self.over = true
+end
+
+-- A worker may interrupt it, once.
+function Work:__close()
+  if not self.over and not pcall(leave, self) then
+    leave(self)
   end
 end
 
@@ -63,9 +66,13 @@ local function abandon(self)
   local _ <close> = self
 end
 
+-- A finalizer may wait, and so have it run before `spawn` knows its future.
 local function run(self)
   local work <close> = self
-  work.watch:cancel()
+  work.begun = true
+  if work.watch then
+    work.watch:cancel()
+  end
   return work.body(work)
 end
 
@@ -86,7 +93,10 @@ end
 
 local function spawn(self)
   local future = core.spawn(run, self)
-  self.watch = private.detach(private.watch(future, abandon, self))
+  self.watch = private.watch(future, abandon, self)
+  if self.begun then
+    self.watch:cancel()
+  end
   return future
 end
 
@@ -211,22 +221,16 @@ local function left_until(deadline)
   return deadline and math.max(deadline - core.now(), 0)
 end
 
--- The next place of a future that stands in the list again.
-local function again(self)
-  local place = table.remove(self.places, 1)
-  if #self.places == 0 then
-    self.places = nil
-  end
-  return place, self.futures[place]
-end
-
 local function step(self)
-  if self.places then
-    return again(self)
+  local again = table.remove(self.places, 1)
+  if again then
+    return again, self.futures[again]
   end
   local place, future = self.group:next(left_until(self.deadline))
   if place then
-    self.places = self.more[place]
+    for _, other in ipairs(self.more[place] or {}) do
+      table.insert(self.places, other)
+    end
   elseif future == "timeout" then
     error(core.error {
       kind = "timeout",
@@ -252,6 +256,7 @@ function core.as_completed(list, options)
   return step, {
     futures = futures, group = group, count = #group,
     more = more, -- by the first place of a future, its other ones
+    places = {}, -- of those that have come, and stand in the list again
     timeout = options.timeout,
     deadline = options.timeout and core.now() + options.timeout,
   }, nil, group

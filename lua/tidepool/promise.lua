@@ -21,7 +21,7 @@ end
 function Promise:on_cancel(f)
   local future = self:future()
   must.callback(2, 1, "on_cancel", f)
-  private.detach(private.watch(future, tell, future, f))
+  private.watch(future, tell, future, f)
   return self
 end
 

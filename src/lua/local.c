@@ -114,7 +114,6 @@ static tpi_Place *place_for (lua_State *L, tpi_State *S) {
 static void init_parked (tpi_Place *place, tpi_LuaTask *task) {
   tpi_Parked *parked = &task->fiber->parked;
   tpi_future_retain(&task->task.future); /* whose turn it will be */
-  tpi_family_add(place->fiber, task->fiber);
   if (place->worker != NULL)
     tpi_parked_init(parked, &task->task, place->worker);
   else
@@ -125,17 +124,20 @@ static void init_parked (tpi_Place *place, tpi_LuaTask *task) {
 static void start (tpi_Place *place, tpi_LuaTask *task) {
   tpi_Parked *parked = &task->fiber->parked;
   init_parked(place, task);
+  tpi_family_add(place->fiber, task->fiber);
   if (place->worker != NULL)
     tpi_pool_pin(place->worker, parked, 1);
   else
     tpi_loop_add(place, parked, 1);
 }
 
-/* It begins once that has settled. */
+/* It begins once that has settled. What only looks on is nobody's child. */
 static void start_after (tpi_Place *place, tpi_LuaTask *task,
                          tpi_Future *future, int aside) {
   tpi_Parked *parked = &task->fiber->parked;
   init_parked(place, task);
+  if (!aside)
+    tpi_family_add(place->fiber, task->fiber);
   tpi_task_await_first(&task->task, future);
   tpi_parked_tie(parked, future);
   parked->ties[0].waiter.aside = aside;
@@ -213,7 +215,8 @@ int tpi_l_after (lua_State *L) { return after(L, AFTER, 2); }
    cancels the one before */
 int tpi_l_chain (lua_State *L) { return after(L, CHAINED, 3); }
 
-/* future function args... -> Future; it does not count as somebody who waits */
+/* future function args... -> Future; it does not count as somebody who waits,
+   and is no child of who calls */
 int tpi_l_watch (lua_State *L) { return after(L, WATCHING, 2); }
 
 /* ---------------------------------------------------------------- */
