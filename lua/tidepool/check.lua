@@ -144,26 +144,33 @@ end
 -- @param options
 -- @tparam table known by name what they may be: a kind of value, or a
 -- function that answers whether it fits and what was expected
--- @treturn table the options, never nil
+-- @treturn table a copy, which nobody else changes; never nil
 function check.options(level, number, name, options, known)
+  local checked = {}
   if options == nil then
-    return {}
+    return checked
   elseif type(options) ~= "table" then
     check.bad(level + 1, number, name, "table", options)
   end
-  for key, value in pairs(options) do
-    local kind = known[key]
-    if kind == nil then
+  for key in pairs(options) do
+    if known[key] == nil then
       error(type(key) == "string" and ("unknown option '%s'"):format(key)
         or ("unknown option (a %s as a key)"):format(type(key)), level + 1)
     end
-    local fits, expected = (kinds[kind] or kind)(value)
+  end
+  for key, kind in pairs(known) do
+    local value = options[key]
+    local fits, expected = true, nil
+    if value ~= nil then
+      fits, expected = (kinds[kind] or kind)(value)
+    end
     if not fits then
       error(("bad option '%s' (%s expected, got %s)")
         :format(key, expected or kind, shown(value)), level + 1)
     end
+    checked[key] = value
   end
-  return options
+  return checked
 end
 
 return check

@@ -13,8 +13,10 @@ local function stop(self)
   self.closing, self.pull = nil, nil
   for place = self.first, self.last do
     local future = self.flying[place]
-    future:cancel "nobody asks for it any more"
-    future:cleanup() -- if it has failed already, that is not news
+    if future then -- else it is being delivered
+      future:cancel "nobody asks for it any more"
+      future:cleanup() -- if it has failed already, that is not news
+    end
   end
   self.first = self.last + 1
 end
@@ -49,8 +51,8 @@ local function fill(self)
     if not ok then
       check.again(3, future) -- fill, step
     end
+    self.flying[self.last + 1] = future
     self.last = self.last + 1
-    self.flying[self.last] = future
   end
 end
 

@@ -9,59 +9,99 @@ local private = tidepool.private
 local loop = {}
 
 -- Those that are asked first whether a coroutine is theirs, and the others.
-local adapters, last = {}, {}
+local adapters, last = private.kept("adapters", ""), private.kept("last", "")
 
 -- So many coroutines of a loop go on in one turn of it, at most: it has more
 -- to do.
 local MOST = 100
 
 -- For each foreign loop:
---   count         how many of its coroutines wait
---   going         how many it has been asked to go on with, and did not yet
---   first, free   the signals that come next are [first] to [free - 1]
---   step          what it calls when tidepool has something to do
---   stop          ends that; nil while it is not asked to
-local watches = setmetatable({}, { __mode = "k" })
+--   waiting    the signals of its coroutines that wait, as keys
+--   room       one element for each that it may still be asked to go on with
+--   woken      the signals that came last, oldest first
+--   next       those that came before them, youngest first
+--   step       what it calls when tidepool has something to do
+--   stops      what ends that: functions; none while it is not asked to
+--
+-- Where a finalizer or a hook waits, other coroutines change all this: what is
+-- taken out of these tables, or put in, is so in one step.
+local watches = private.kept("watches", "k")
 
-local function stop(watch)
-  if watch.count == 0 and watch.stop then
-    local done = watch.stop
-    watch.stop = nil
-    done()
+-- Has the loop call `step` as long as somebody waits.
+local function attend(watch)
+  while next(watch.waiting) == nil do
+    local stop = table.remove(watch.stops)
+    if not stop then
+      return
+    end
+    stop()
+  end
+  if watch.stops[1] == nil then
+    local adapter = watch.adapter
+    table.insert(watch.stops,
+      adapter.watch(tidepool.fd(), watch.step, watch.key))
   end
 end
 
-local function watch_of(key)
+local function watch_of(adapter, key)
   local watch = watches[key]
   if not watch then
-    watch = { count = 0, going = 0, first = 1, free = 1 }
-    -- The count may have become 0 in a finalizer, which stops nothing.
+    watch = {
+      adapter = adapter, waiting = {}, room = {}, woken = {}, next = {},
+      stops = {}, key = key,
+    }
+    for i = 1, MOST do
+      watch.room[i] = true
+    end
+    -- The last may have left in a finalizer, which stops nothing.
     function watch.step()
       tidepool.poll()
-      stop(watch)
+      attend(watch)
     end
-    watches[key] = watch
+    watches[key] = watches[key] or watch
   end
-  return watch
+  return watches[key]
+end
+
+-- The signal that comes next, or nil.
+local function take(watch)
+  local signal = table.remove(watch.next)
+  if signal or watch.woken[1] == nil then
+    return signal
+  end
+  local woken = watch.woken
+  watch.woken = {}
+  woken.closed = true -- who was about to add to it sees that
+  for i = #woken, 1, -1 do
+    table.insert(watch.next, woken[i])
+  end
+  return table.remove(watch.next)
+end
+
+-- It goes on, if it still waits, in that room.
+local function go_on(watch, signal, room)
+  table.insert(signal, room)
+  if signal.state == "woken" then
+    signal.state = "going"
+    watch.waiting[signal] = nil
+    signal.adapter.resume(signal.token)
+  else
+    table.insert(watch.room, table.remove(signal))
+  end
 end
 
 -- Has the loop go on with those that come next. Each that goes on makes room
 -- for another one, at the turn after.
 local function advance(watch)
-  while watch.going < MOST and watch.first < watch.free do
-    local signal = watch[watch.first]
-    watch[watch.first] = nil
-    watch.first = watch.first + 1
-    if signal.state == "woken" then
-      signal.state = "going"
-      watch.count = watch.count - 1
-      watch.going = watch.going + 1
-      signal.adapter.resume(signal.token)
+  repeat
+    local room = table.remove(watch.room)
+    local signal = room and take(watch)
+    if signal then
+      go_on(watch, signal, room)
+    elseif room then
+      table.insert(watch.room, room)
     end
-  end
-  if watch.first == watch.free then
-    watch.first, watch.free = 1, 1
-  end
+  until not room or watch.woken[1] == nil and watch.next[1] == nil
 end
 
 -- One await is two tables. The signal is what tidepool holds until the future
@@ -73,10 +113,12 @@ local function wake(signal)
   local watch = signal.watch
   if signal.state == "waits" then
     signal.state = "woken"
-    watch[watch.free] = signal
-    watch.free = watch.free + 1
+    repeat
+      local woken = watch.woken
+      table.insert(woken, signal)
+    until not woken.closed
     advance(watch)
-    stop(watch)
+    attend(watch)
   end
 end
 
@@ -88,12 +130,9 @@ end
 local function leave(guard)
   local signal = guard.signal
   local watch = signal.watch
-  if signal.state == "going" then
-    watch.going = watch.going - 1
-  elseif signal.state ~= "gone" then
-    watch.count = watch.count - 1
-  end
   signal.state = "gone"
+  watch.waiting[signal] = nil
+  table.insert(watch.room, table.remove(signal)) -- if it was asked to go on
   for _, future in ipairs(guard) do
     future:cancel()
   end
@@ -103,48 +142,49 @@ end
 function Guard:__close()
   local watch = leave(self)
   advance(watch)
-  stop(watch)
+  attend(watch)
 end
 
 -- The loop may be in the middle of something.
 function Guard:__gc()
   if self.signal.state ~= "gone" then
     local watch = leave(self)
-    if watch.first < watch.free then
+    if watch.woken[1] or watch.next[1] then
       tidepool.spawn(advance, watch)
     end
   end
 end
 
 local function wait(adapter, token, key, future, timeout)
-  local watch = watch_of(key)
+  local watch = watch_of(adapter, key)
   local signal = {
     adapter = adapter, token = token, watch = watch, state = "waits",
   }
   local guard <close> = setmetatable({ signal = signal }, Guard)
-  watch.count = watch.count + 1
+  watch.waiting[signal] = true
   if future then
     guard[1] = tidepool.after(future, wake, signal)
   end
   if timeout then
     guard[#guard + 1] = tidepool.spawn(expire, timeout, signal)
   end
-  if not watch.stop then
-    watch.stop = adapter.watch(tidepool.fd(), watch.step, key)
-  end
-  repeat
+  attend(watch)
+  while signal.state ~= "going" do
     adapter.pause(token)
-  until signal.state == "going"
+  end
   return true
 end
 
 -- The first adapter of a list whose coroutine runs, and what it says of it.
 local function ask(list)
-  for i = 1, #list do
-    local token, key = list[i].running()
+  local i, adapter = 1, list[1]
+  while adapter do
+    local token, key = adapter.running()
     if token then
-      return list[i], token, key or list[i]
+      return adapter, token, key or adapter
     end
+    i = i + 1
+    adapter = list[i]
   end
 end
 

@@ -39,12 +39,14 @@ function tidepool.with_timeout(seconds, fn, ...)
   return finish(private.spawn_within(number, fn, ...))
 end
 
+local wards = private.kept("wards", "k")
+
 -- The parent of fn, and so in the end of all that fn leaves behind.
 local function root(fn, ...)
   local body = tidepool.spawn(fn, ...)
   local child = body
   repeat
-    if private.wards and private.wards[child] then
+    if wards[child] then
       private.detach(child) -- of a scope that was never closed
     elseif child:is_ready() then
       let_end() -- it was cancelled

@@ -6,7 +6,9 @@
 --
 -- A worker interrupts a coroutine that is cancelled wherever it is, once, also
 -- in a `__close`. What must be done as a whole is written so that it can be
--- done twice.
+-- done twice. And wherever a finalizer or a hook waits, others run, who may use
+-- the same scope: so first it is told what is done, then whether it still
+-- holds is looked at.
 local must = require "tidepool.check"
 local tidepool = require "tidepool.core"
 
@@ -14,6 +16,10 @@ local private = tidepool.private
 
 local Scope = { __name = "tidepool.Scope" }
 Scope.__index = Scope
+
+-- Futures that a scope may have: its time limit, and what looks after one that
+-- its owner cannot close.
+local HELPERS = { "expiry", "timer", "heir", "ward" }
 
 -- The id of the task or coroutine that runs, nil in the program itself.
 local function running()
@@ -35,37 +41,41 @@ local function whole(f, ...)
   end
 end
 
+local function cancel_child(s, child, reason)
+  if s.children[child:id()] then -- else it was detached
+    child:cancel(reason)
+  end
+end
+
 local function cancel_children(s, reason)
-  local numbers = {}
-  for number in pairs(s.children) do
-    numbers[#numbers + 1] = number
-  end
-  table.sort(numbers)
-  for _, number in ipairs(numbers) do
-    local child = s.children[number]
-    pcall(child.cancel, child, reason) -- raises if it was cleaned up
+  for _, child in ipairs(private.members(s.group)) do
+    pcall(cancel_child, s, child, reason) -- raises if it was cleaned up
   end
 end
 
--- One more genuine failure, after the first.
+-- A genuine failure: the first one is that of the scope, and has the others.
+-- In one step it is the first, or not.
 local function note(s, err)
-  if not s.noted[err] then
-    s.noted[err] = true
-    s.others[#s.others + 1] = err
+  if not s.failures[err] then
+    table.insert(s.failures, err)
+    if not rawequal(err, s.failures[1]) then
+      table.insert(s.others, err)
+    end
+    s.failures[err] = true
   end
 end
 
--- The first failure. One that comes from a scope within has others already.
+-- One that comes from a scope within has others already.
 local function fail_whole(s, err, reason)
   local others = rawget(err, "others")
-  if s.failure == nil then
-    s.others, s.noted = {}, { [err] = true }
-    for _, other in ipairs(type(others) == "table" and others or {}) do
+  note(s, err)
+  s.failure = s.failures[1]
+  if type(others) == "table" and not rawequal(others, s.others) then
+    for _, other in ipairs(others) do
       note(s, other)
     end
-    s.failure = err
   end
-  err.others = s.others
+  s.failure.others = s.others
   cancel_children(s, reason)
 end
 
@@ -93,31 +103,54 @@ end
 -- Until all children have settled, or were detached.
 local function listen(s)
   while next(s.children) do
-    local number, child = s.group:next()
-    if number == nil then
+    local id, child = s.group:next()
+    if id == nil then
       return -- one that was broken off while it was admitted never comes
-    elseif s.children[number] then
-      s.children[number] = nil
+    elseif s.children[id] then
       settled(s, child)
+      s.children[id] = nil
     end
   end
 end
 
--- The body of the watcher. It fails as the scope did: if the scope is never
+local look_after
+
+-- The body of a watcher. It fails as the scope did: if the scope is never
 -- closed, or another error comes through, that is a failure that nobody read,
--- and told as such.
-local function watch(s)
+-- and told as such. The one that the scope knows of is who listens.
+local function watch(s, watcher)
+  if s.watcher ~= watcher then
+    return
+  end
   listen(s)
   local err = s.failure
-  if err and s.watched and not rawequal(err, s.passed)
-    and not rawequal(err, s.called_off) then
+  if err and s.watched and s.watcher == watcher
+    and not rawequal(err, s.passed) and not rawequal(err, s.called_off) then
     error(err, 0)
   end
-  s.watcher = nil
+  if s.watcher == watcher then
+    s.watcher = nil
+    look_after(s) -- one more may have come
+  end
 end
 
--- For each scope that a future is in, its number there.
-local places = setmetatable({}, { __mode = "k" })
+-- The Future of the watcher, if there is one.
+local function watching(s)
+  local watcher = s.watcher
+  return watcher and watcher.future
+end
+
+-- Has somebody listen while the block of the scope goes on.
+function look_after(s)
+  if s.watched and next(s.children) and not watching(s) then
+    local watcher = {}
+    s.watcher = watcher
+    watcher.future = private.detach(tidepool.spawn(watch, s, watcher))
+  end
+end
+
+-- The scopes that a future is in.
+local places = private.kept("places", "k")
 local Future = private.methods "tidepool.Future"
 
 --- Takes the future away from its parent, and out of its scopes.
@@ -126,9 +159,10 @@ local Future = private.methods "tidepool.Future"
 -- @treturn Future the same
 function Future.detach(future)
   private.detach(future)
-  for s, number in pairs(places[future] or {}) do
-    if s.children[number] then
-      s.children[number] = nil
+  local id = future:id()
+  for s in pairs(places[future] or {}) do
+    if s.children[id] then
+      s.children[id] = nil
       local now, promise = tidepool.promise()
       promise:resolve()
       s.group:add(now, 0)
@@ -138,47 +172,40 @@ function Future.detach(future)
 end
 
 local function admit_whole(s, child)
-  s.count = s.count + 1
+  local id = child:id()
   places[child] = places[child] or setmetatable({}, { __mode = "k" })
-  places[child][s] = s.count
-  s.children[s.count] = child
-  s.group:add(child, s.count)
-  if s.watched and not s.watcher then
-    s.watcher = private.detach(tidepool.spawn(watch, s))
-  end
+  places[child][s] = true
+  s.children[id] = true
+  s.group:add(child, id)
+  look_after(s)
 end
 
+-- The scope may have failed, or been left, since it was asked.
 local function admit(s, child)
   whole(admit_whole, s, child)
+  if s.failure or s.left then
+    pcall(child.cancel, child, "its scope was left")
+  end
   return child
 end
 
 -- Nothing comes in any more, and nothing looks after the scope.
 local function close(s)
   s.left = true
-  for _, helper in pairs(s.helpers) do
-    helper:cancel()
+  for _, name in ipairs(HELPERS) do
+    local helper = s[name]
+    if helper then
+      helper:cancel()
+    end
   end
 end
 
 -- The failure is raised: who watched has been heard.
 local function hush(s)
   s.watched = false
-  if s.watcher and s.watcher:is_ready() then
-    pcall(s.watcher.get, s.watcher)
-  end
-end
-
--- All children have settled.
-local function leave(s)
-  if s.failure then
-    let_end()
-  end
-  close(s)
-  s.done = true
-  if s.failure then
-    hush(s)
-    error(s.failure, 0)
+  local watcher = watching(s)
+  if watcher and watcher:is_ready() then
+    pcall(watcher.get, watcher)
   end
 end
 
@@ -208,8 +235,9 @@ end
 
 -- Listens in the place of the watcher, if there is one.
 local function take_over(s)
-  if s.watcher then
-    s.watcher:wait()
+  local watcher = watching(s)
+  if watcher then
+    watcher:wait()
   end
   s.watched = false -- from here on it is we who listen
   listen(s)
@@ -225,6 +253,29 @@ local function finish(s)
   end
 end
 
+-- Is nothing in it? Then nothing comes in any more.
+local function seal(s)
+  s.left = true
+  s.left = next(s.children) == nil or #s.group == 0
+  return s.left
+end
+
+-- Once all children have settled.
+local function leave(s)
+  repeat
+    finish(s)
+    if s.failure then
+      let_end()
+    end
+  until seal(s)
+  close(s)
+  s.done = true
+  if s.failure then
+    hush(s)
+    error(s.failure, 0)
+  end
+end
+
 --- Leaves the block of `local s <close> = tidepool.scope()`.
 function Scope:__close(err)
   if self.left or not self.block then
@@ -235,7 +286,6 @@ function Scope:__close(err)
     return
   end
   local _ <close> = setmetatable({ scope = self }, Guard)
-  finish(self)
   leave(self)
 end
 
@@ -302,10 +352,13 @@ end
 -- A future that is to be cancelled when the scope is left, or has another one
 -- of that name.
 local function help(s, name, future)
-  local before = s.helpers[name]
-  s.helpers[name] = future
+  local before = s[name]
+  s[name] = future
   if before then
     before:cancel()
+  end
+  if s.left then
+    future:cancel()
   end
 end
 
@@ -354,15 +407,19 @@ function Scope:cancel(reason)
   }
   self.called_off = err
   fail(self, err, reason or "its scope was cancelled")
-  return true
+  return rawequal(self.failure, err)
 end
 
 local function new(form)
   form.group = private.lookout()
-  form.children = {} -- those not yet known to have settled, by number
-  form.count = 0 -- the number of the last
-  form.helpers = {}
+  form.children = {} -- the ids of those not yet known to have settled
+  form.failures, form.others = {}, {}
   return setmetatable(form, Scope)
+end
+
+local function body_of(s, fn, ...)
+  s.owner = running()
+  return fn(s, ...)
 end
 
 local function enter(fn, ...)
@@ -370,23 +427,21 @@ local function enter(fn, ...)
   local guard = setmetatable({ scope = s }, Guard)
   local _ <close> = guard
   local _ <close> = guard -- in case that the other is interrupted
-  local body = tidepool.spawn(fn, s, ...)
-  s.owner = body:id()
+  local body = tidepool.spawn(body_of, s, fn, ...)
   admit(s, body)
-  finish(s)
   leave(s)
   return body:get()
 end
 
 -- They keep no `run` waiting.
-private.wards = setmetatable({}, { __mode = "k" })
+local wards = private.kept("wards", "k")
 
 local weak = { __mode = "v" }
 
 local function orphaned(box)
   local s = box[1]
   if s then
-    s.helpers.heir = nil -- which is who runs this
+    s.heir = nil -- which is who runs this
     abandon(s)
   end
 end
@@ -398,7 +453,7 @@ local function set_ward(s)
   local never
   never, s.promise = tidepool.promise()
   local ward = tidepool.after(never, orphaned, {})
-  private.wards[ward] = true
+  wards[ward] = true
   local box = setmetatable({ s }, weak) -- one that is never closed may go
   help(s, "heir", private.detach(tidepool.after(ward, orphaned, box)))
   help(s, "ward", ward)

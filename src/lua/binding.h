@@ -113,6 +113,7 @@ void tpi_tell_progress (lua_State *L, tpi_Future *future, int index);
 void tpi_open_group (lua_State *L);
 int tpi_l_group (lua_State *L);
 int tpi_l_lookout (lua_State *L);
+int tpi_l_members (lua_State *L);
 
 /* --- slice.c --- */
 

@@ -65,6 +65,23 @@ static int add (lua_State *L) {
   return 1;
 }
 
+/* group -> list of its futures, oldest first; whatever runs in the middle of
+   going through it */
+int tpi_l_members (lua_State *L) {
+  const tpi_Group *group;
+  lua_Integer n;
+  lua_createtable(L, (int)tpi_group_count(self(L)), 0);
+  group = self(L); /* a finalizer may have run, and changed it */
+  n = tpi_group_count(group);
+  lua_getiuservalue(L, 1, FUTURES);
+  for (const tpi_Member *m = tpi_group_members(group); m != NULL; m = m->older) {
+    lua_rawgeti(L, -1, m->reference);
+    lua_rawseti(L, -3, n--);
+  }
+  lua_pop(L, 1);
+  return 1;
+}
+
 /* -> key future; it is let go of */
 static int answer (lua_State *L, tpi_Member *member) {
   int reference = member->reference;

@@ -52,6 +52,22 @@ static int methods (lua_State *L) {
   return 1;
 }
 
+/* name mode -> a table that is weak like that, the same for the same name: a
+   part of ours may be loaded a second time while it is loaded. */
+static int kept (lua_State *L) {
+  luaL_checkstring(L, 1);
+  tpi_push_weak(L, luaL_checkstring(L, 2)); /* 3 */
+  tpi_push_upvalue(L, TPI_UP_KEPT);         /* 4 */
+  lua_pushvalue(L, 1);
+  if (lua_rawget(L, 4) != LUA_TNIL)
+    return 1;
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 3);
+  lua_rawset(L, 4);
+  lua_settop(L, 3);
+  return 1;
+}
+
 /* What the Lua part is written with. */
 static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"child", tpi_l_child},
@@ -62,6 +78,8 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"pass", tpi_l_pass},
                                    {"detach", tpi_l_detach},
                                    {"lookout", tpi_l_lookout},
+                                   {"members", tpi_l_members},
+                                   {"kept", kept},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
                                    {"room", tpi_l_room},

@@ -155,6 +155,8 @@ void tpi_state_push (lua_State *L) {
   lua_newtable(L);
   lua_rawseti(L, -2, TPI_UP_CODES);
   lua_newtable(L);
+  lua_rawseti(L, -2, TPI_UP_KEPT);
+  lua_newtable(L);
   S->module = lua_topointer(L, -1);
   lua_pushglobaltable(L);
   S->globals = lua_topointer(L, -1);

@@ -28,6 +28,7 @@ enum {
   TPI_UPVALUES = TPI_UP_OUTCOMES,
   /* what stands beside them, for who looks it up */
   TPI_UP_CODES, /* code.c */
+  TPI_UP_KEPT,  /* name -> table that the Lua part keeps */
   TPI_UP_MODULE /* the table that `require "tidepool"` answers */
 };
 
