@@ -1,4 +1,4 @@
--- What bench/count.lua counts, run by bench/session.c: session SCRIPT CASE.
+-- What bench/count.lua counts, run by bench/session.c: SCRIPT CASE DATE.
 --
 -- A round submits some tasks (call), lets the worker work (worker), awaits
 -- them (await), and collects what is left (collect). Rounds differ in their
