@@ -113,6 +113,13 @@ local function listen(s)
   end
 end
 
+-- Whoever listens looks again whether anything is left.
+local function rouse(s)
+  local now, promise = tidepool.promise()
+  promise:resolve()
+  s.group:add(now, 0)
+end
+
 local look_after
 
 -- The body of a watcher. It fails as the scope did: if the scope is never
@@ -132,6 +139,9 @@ local function watch(s, watcher)
     s.watcher = nil
     look_after(s) -- one more may have come
   end
+  if s.joined then
+    rouse(s)
+  end
 end
 
 -- The Future of the watcher, if there is one.
@@ -140,9 +150,11 @@ local function watching(s)
   return watcher and watcher.future
 end
 
--- Has somebody listen while the block of the scope goes on.
+-- Has somebody listen while the block of the scope goes on. Who admits a child
+-- asks for that when it is in the group.
 function look_after(s)
-  if s.watched and next(s.children) and not watching(s) then
+  if s.watched and not s.joined and next(s.children) and #s.group > 0
+    and not watching(s) then
     local watcher = {}
     s.watcher = watcher
     watcher.future = private.detach(tidepool.spawn(watch, s, watcher))
@@ -163,9 +175,7 @@ function Future.detach(future)
   for s in pairs(places[future] or {}) do
     if s.children[id] then
       s.children[id] = nil
-      local now, promise = tidepool.promise()
-      promise:resolve()
-      s.group:add(now, 0)
+      rouse(s)
     end
   end
   return future
@@ -235,6 +245,7 @@ end
 
 -- Listens in the place of the watcher, if there is one.
 local function take_over(s)
+  s.joined = true
   local watcher = watching(s)
   if watcher then
     watcher:wait()
