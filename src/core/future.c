@@ -126,8 +126,9 @@ void tpi_future_forget_unread (tpi_Host *home) {
 /* ---------------------------------------------------------------- */
 
 /* Takes the lock bit unless the future has settled: the word before, or -1.
-   Held for a few instructions, so the wait is a spin. */
-static int lock_unsettled (tpi_Future *f) {
+   Held for a few instructions, however many wait, so the wait is a spin; who
+   holds it may store the word, for nobody else changes it meanwhile. */
+static int64_t lock_unsettled (tpi_Future *f) {
   unsigned word = tpi_see(&f->word);
   for (;;) {
     if ((word & TPI_STATE) >= TPI_COMPLETED)
@@ -136,7 +137,7 @@ static int lock_unsettled (tpi_Future *f) {
       tpi_relax();
       word = tpi_see(&f->word);
     } else if (tpi_cas(&f->word, &word, word | TPI_LOCKED)) {
-      return (int)word;
+      return word;
     }
   }
 }
@@ -177,8 +178,10 @@ static void announce (tpi_Future *f, tpi_Waiter *waiters) {
 /* The common end of settling: the lock bit is held, the outcome written. */
 static void publish (tpi_Future *f, tpi_Phase state, tpi_Phase was,
                      int withdraw, tpi_Waiter **more) {
-  tpi_Waiter *waiters = tpi_waiters_take(&f->in.waiters);
+  tpi_Waiter *waiters = f->in.waiters;
+  f->in.waiters = NULL;
   tpi_put(&f->word, (unsigned)state);
+  waiters = tpi_waiters_take(&waiters); /* who leaves now looks at none */
   if (withdraw && f->class->withdraw != NULL)
     f->class->withdraw(f, was);
   if (more != NULL) {
@@ -210,14 +213,15 @@ int tpi_future_fail (tpi_Future *f) {
 
 int tpi_future_end (tpi_Future *f, tpi_Phase state, tpi_Kind kind, char *reason,
                     int literal, tpi_Waiter **more) {
-  int word = lock_unsettled(f);
+  int64_t word = lock_unsettled(f);
+  tpi_Phase was = (tpi_Phase)(word & TPI_STATE);
   if (word < 0)
     return -1;
   f->kind = (unsigned char)kind;
   f->reason = reason;
   f->literal = (unsigned char)literal;
-  publish(f, state, (tpi_Phase)(word & TPI_STATE), 1, more);
-  return word & TPI_STATE;
+  publish(f, state, was, 1, more);
+  return (int)was;
 }
 
 int tpi_future_end_copy (tpi_Future *f, tpi_Phase state, tpi_Kind kind,
@@ -248,56 +252,63 @@ int tpi_future_cancel (tpi_Future *f, const char *reason) {
 /* ---------------------------------------------------------------- */
 
 int tpi_future_join (tpi_Future *f, tpi_Waiter *waiter) {
-  if (lock_unsettled(f) < 0)
+  int64_t word = lock_unsettled(f);
+  if (word < 0)
     return 0;
   tpi_waiter_add(&f->in.waiters, waiter);
-  tpi_or(&f->word, TPI_AWAITED);
-  unlock(f);
+  word |= TPI_AWAITED;
+  word += waiter->aside ? 0 : TPI_WANTED;
+  tpi_put(&f->word, (unsigned)word);
   return 1;
 }
 
 int tpi_future_leave (tpi_Future *f, tpi_Waiter *waiter) {
+  int64_t word = lock_unsettled(f);
   int left;
-  if (lock_unsettled(f) < 0)
+  if (word < 0)
     return 0;
   left = tpi_waiter_remove(waiter);
+  word -= left && !waiter->aside ? TPI_WANTED : 0;
   if (f->in.waiters == NULL)
-    tpi_and(&f->word, ~(unsigned)TPI_AWAITED);
-  unlock(f);
+    word &= ~(int64_t)TPI_AWAITED;
+  tpi_put(&f->word, (unsigned)word);
   return left;
 }
 
 int tpi_future_wanted (tpi_Future *f, const tpi_Waiter *but) {
-  int wanted = 0;
-  if (lock_unsettled(f) < 0)
+  int64_t word = lock_unsettled(f);
+  int stands;
+  if (word < 0)
     return 0;
-  for (const tpi_Waiter *w = f->in.waiters; w != NULL; w = w->next)
-    wanted |= !w->aside && w != but;
+  stands = but != NULL && but->link != NULL && !but->aside;
   unlock(f);
-  return wanted;
+  return word / TPI_WANTED > stands;
 }
 
-/* Stands in the list of the future until it settles; owns a reference. */
-typedef struct Herald {
+/* Stands in the list of the future. Freed by who takes it out of there: who
+   tells it, or who dismisses it before. */
+struct tpi_Herald {
   tpi_Waiter waiter;
-  tpi_Host *host;
-} Herald;
+  tpi_Host *host; /* retained */
+};
 
-static void fall_silent (Herald *herald) {
+static void fall_silent (tpi_Herald *herald) {
   tpi_host_release(herald->host);
   tpi_free(herald);
 }
 
 static void tell_news (tpi_Waiter *waiter, tpi_Waiter **more) {
   (void)more;
-  Herald *herald = (Herald *)(void *)waiter;
+  tpi_Herald *herald = (tpi_Herald *)(void *)waiter;
   tpi_host_news(herald->host);
   fall_silent(herald);
 }
 
-int tpi_future_herald (tpi_Future *f, tpi_Host *host) {
-  Herald *herald;
-  if (f->home == host || tpi_future_settled(f))
+int tpi_future_herald (tpi_Future *f, tpi_Host *host, tpi_Herald **out) {
+  tpi_Herald *herald;
+  *out = NULL;
+  if (f->home == host || host->dozes || tpi_future_settled(f) ||
+      tpi_future_orphaned(f))
     return TP_OK;
   herald = tpi_alloc(sizeof *herald);
   if (herald == NULL)
@@ -306,9 +317,18 @@ int tpi_future_herald (tpi_Future *f, tpi_Host *host) {
   herald->waiter.aside = 1;
   herald->host = host;
   tpi_host_retain(host);
-  if (!tpi_future_join(f, &herald->waiter))
+  if (tpi_future_join(f, &herald->waiter))
+    *out = herald;
+  else
     fall_silent(herald);
   return TP_OK;
+}
+
+/* Of one that has told only the address is used: leaving a future that has
+   settled looks at no waiter. */
+void tpi_herald_dismiss (tpi_Herald *herald, tpi_Future *f) {
+  if (!tpi_future_orphaned(f) && tpi_future_leave(f, &herald->waiter))
+    fall_silent(herald);
 }
 
 int tpi_future_spin (tpi_Future *f, const tpi_Host *host) {

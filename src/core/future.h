@@ -39,7 +39,8 @@ enum {
   TPI_STATE = 7,    /* mask of the state in the word */
   TPI_LOCKED = 8,   /* the waiters and the outcome are being changed */
   TPI_AWAITED = 16, /* there are waiters */
-  TPI_READ = 32     /* somebody has looked at the failure */
+  TPI_READ = 32,    /* somebody has looked at the failure */
+  TPI_WANTED = 64   /* from here up: how many wait, but for who looks on */
 };
 
 typedef enum tpi_Kind {
@@ -56,6 +57,7 @@ typedef enum tpi_Kind {
 enum { TPI_CAUSED = 2 };
 
 typedef struct tpi_Future tpi_Future;
+typedef struct tpi_Herald tpi_Herald;
 
 typedef struct tpi_Class {
   /* The future was settled by somebody who had not claimed it; `was` is the
@@ -151,11 +153,18 @@ int tpi_future_join (tpi_Future *future, tpi_Waiter *waiter);
 /* False if the waiter has been told, or is about to be. */
 int tpi_future_leave (tpi_Future *future, tpi_Waiter *waiter);
 
-/* Does anybody wait for it, except `but` (or NULL) and what only looks on? */
+/* Does anybody wait for it, but for what only looks on, and except `but`, which
+   is a waiter of its own, or of none; or NULL? */
 int tpi_future_wanted (tpi_Future *future, const tpi_Waiter *but);
 
-/* Its settling is news for this host as well as at home. TP_OK, TP_NOMEM. */
-int tpi_future_herald (tpi_Future *future, tpi_Host *host);
+/*
+** Its settling is news for this host as well as at home, until its herald is
+** dismissed. TP_OK, with *herald NULL where none is needed: at home, on a worker,
+** which nobody tells news, and once the future has settled; TP_NOMEM.
+*/
+int tpi_future_herald (tpi_Future *future, tpi_Host *host, tpi_Herald **herald);
+/* By who has asked for it, once; the future is still retained. */
+void tpi_herald_dismiss (tpi_Herald *herald, tpi_Future *future);
 
 /* Blocks: TPI_RUNG when it has settled, TPI_LATE, or TPI_STOPPED. `p` is
    initialised and may be used for one wait. */

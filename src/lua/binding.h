@@ -24,6 +24,7 @@ typedef struct tpi_Manager {
    up: then the last reader lets go of it. */
 typedef struct tpi_Handle {
   tpi_Future *future; /* retained; or NULL */
+  tpi_Herald *herald; /* of one that is at home elsewhere; or NULL */
   unsigned readers;
   unsigned cleaned; /* up, though it may not be let go of yet */
 } tpi_Handle;
@@ -78,10 +79,12 @@ void tpi_options_shutdown (lua_State *L, int index, int *drain,
 /* --- future.c --- */
 
 void tpi_open_future (lua_State *L);
-/* Pushes a Future that owns nothing yet: without a metatable, or with it. */
-static inline tpi_Handle *tpi_new_handle (lua_State *L) {
-  tpi_Handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+/* Pushes a Future that owns nothing yet: without a metatable, with so many
+   values of its own; or with one, and none. */
+static inline tpi_Handle *tpi_new_handle (lua_State *L, int values) {
+  tpi_Handle *handle = lua_newuserdatauv(L, sizeof *handle, values);
   handle->future = NULL;
+  handle->herald = NULL;
   handle->readers = handle->cleaned = 0;
   return handle;
 }

@@ -68,8 +68,9 @@ static void cancel_tree (tpi_Fiber *top, tpi_Fiber **links) {
    it. */
 static void call_off (const tpi_Fiber *link, tpi_Fiber **links) {
   tpi_Future *before = link->before;
+  const tpi_Tie *tie = &link->parked.ties[0];
   tpi_Fiber *fiber = tpi_local_fiber(link->place->S, before);
-  if (tpi_future_wanted(before, &link->parked.ties[0].waiter) ||
+  if (tpi_future_wanted(before, tie->future == before ? &tie->waiter : NULL) ||
       !tpi_future_cancel(before, "what was chained to it was cancelled") ||
       fiber == NULL)
     return;

@@ -8,12 +8,12 @@ void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future) {
   tpi_Handle *handle = tpi_push_future_handle(L);
   tpi_future_retain(future);
   handle->future = future;
-  if (tpi_future_herald(future, S->host) != TP_OK)
+  if (tpi_future_herald(future, S->host, &handle->herald) != TP_OK)
     luaL_error(L, "not enough memory");
 }
 
 tpi_Handle *tpi_push_future_handle (lua_State *L) {
-  tpi_Handle *handle = tpi_new_handle(L);
+  tpi_Handle *handle = tpi_new_handle(L, 0);
   tpi_push_upvalue(L, TPI_UP_FUTURE);
   lua_setmetatable(L, -2);
   return handle;
@@ -64,7 +64,11 @@ static tpi_Future *self (lua_State *L, tpi_State **S) {
 
 static void let_go (tpi_Handle *handle) {
   tpi_Future *future = handle->future;
+  tpi_Herald *herald = handle->herald;
   handle->future = NULL;
+  handle->herald = NULL;
+  if (herald != NULL)
+    tpi_herald_dismiss(herald, future);
   tpi_future_release(future);
 }
 

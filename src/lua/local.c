@@ -79,10 +79,8 @@ int tpi_local_push (lua_State *L, const tpi_LuaTask *task) {
 static tpi_LuaTask *new_task (lua_State *L, tpi_State *S, tpi_Place *place,
                               int first) {
   tp_Manager *pool = place->worker != NULL ? place->worker->pool : NULL;
-  tpi_Handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
+  tpi_Handle *handle = tpi_new_handle(L, 1);
   tpi_LuaTask *task;
-  handle->future = NULL;
-  handle->readers = handle->cleaned = 0;
   lua_pushvalue(L, lua_upvalueindex(TPI_UP_FUTURE));
   lua_setmetatable(L, -2);
   keep_call(L, first);

@@ -122,7 +122,7 @@ static void follow (lua_State *L, tpi_State *S, tpi_Task *task,
 tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
                         const tpi_Target *t, int first) {
   int top = lua_gettop(L), carried = t->function == NULL && !t->plain;
-  tpi_Handle *handle = tpi_new_handle(L);
+  tpi_Handle *handle = tpi_new_handle(L, 0);
   tpi_Task *task;
   tpi_List *list;
   lua_pushvalue(L, lua_upvalueindex(TPI_UP_FUTURE));

@@ -193,18 +193,49 @@ static void no_ring_is_lost (void **state) {
 static void heralds_tell_other_hosts (void **state) {
   tpi_Host *home = tpi_host_new(0), *other = tpi_host_new(0);
   tpi_Future *f = malloc(sizeof *f);
+  tpi_Herald *none, *herald;
   (void)state;
   assert_non_null(f);
   tpi_future_init(f, &plain, home, NULL, 0);
-  assert_int_equal(tpi_future_herald(f, home), TP_OK);
-  assert_int_equal(tpi_future_herald(f, other), TP_OK);
+  assert_int_equal(tpi_future_herald(f, home, &none), TP_OK);
+  assert_null(none);
+  assert_int_equal(tpi_future_herald(f, other, &herald), TP_OK);
+  assert_non_null(herald);
   assert_false(tpi_host_drain(other));
   tpi_future_cancel(f, NULL);
   assert_true(tpi_host_drain(other));
   assert_true(tpi_host_drain(home));
+  tpi_herald_dismiss(herald, f);
+  assert_int_equal(tpi_future_herald(f, other, &none), TP_OK);
+  assert_null(none); /* there is nothing to tell any more */
   tpi_future_release(f);
   tpi_host_release(home);
   tpi_host_release(other);
+}
+
+/* Whoever holds a future for a while leaves nothing behind in it. */
+static void dismissed_heralds_are_gone (void **state) {
+  tpi_Host *home = tpi_host_new(0), *other = tpi_host_new(0);
+  tpi_Host *worker = tpi_host_new(1);
+  tpi_Future *f = malloc(sizeof *f);
+  tpi_Herald *heralds[8];
+  (void)state;
+  assert_non_null(f);
+  tpi_future_init(f, &plain, home, NULL, 0);
+  for (int i = 0; i < 8; i++)
+    assert_int_equal(tpi_future_herald(f, other, &heralds[i]), TP_OK);
+  for (int i = 0; i < 8; i++)
+    tpi_herald_dismiss(heralds[i], f);
+  assert_null(f->in.waiters);
+  assert_int_equal(tpi_peek(&other->refs), 1);
+  assert_int_equal(tpi_future_herald(f, worker, &heralds[0]), TP_OK);
+  assert_null(heralds[0]); /* no worker hears of news */
+  tpi_future_cancel(f, NULL);
+  assert_false(tpi_host_drain(other));
+  tpi_future_release(f);
+  tpi_host_release(home);
+  tpi_host_release(other);
+  tpi_host_release(worker);
 }
 
 int main (void) {
@@ -217,6 +248,7 @@ int main (void) {
       cmocka_unit_test(short_sleeps_lengthen_the_spin),
       cmocka_unit_test(no_ring_is_lost),
       cmocka_unit_test(heralds_tell_other_hosts),
+      cmocka_unit_test(dismissed_heralds_are_gone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
