@@ -24,7 +24,7 @@ local folders = {
 local core = {
   -- module      uses
   { "pools",     "promise functions" },
-  { "promise",   "parked copy" },
+  { "promise",   "follow" },
   { "group",     "future" },
   { "await",     "parked" },
   { "worker",    "pool" },
@@ -32,8 +32,8 @@ local core = {
   { "seek",      "parked" },
   { "dispatch",  "follow" },
   { "cancel",    "pool" },
-  { "parked",    "follow" },
-  { "follow",    "pool copy" },
+  { "follow",    "parked copy" },
+  { "parked",    "pool" },
   { "alarm",     "timer" },
   { "pool",      "task stats" },
   { "task",      "timer queue" },

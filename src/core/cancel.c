@@ -11,28 +11,35 @@ static int at_home (const tpi_Task *task, const tpi_Host *home) {
    those taken before, chained by item.prev. */
 static tpi_Task *steal_locked (tp_Manager *pool, tpi_Task *task,
                                tpi_Task *stolen) {
-  if (task->place == TPI_HELD) {
-    tpi_ring_remove(&task->item);
-    pool->holding--;
-  } else {
-    tpi_queue_remove(&pool->queue, &task->item, (tp_Priority)task->priority);
-  }
+  tpi_pool_dequeue_locked(pool, task);
   task->place = TPI_TAKEN;
   task->item.prev = stolen != NULL ? &stolen->item : NULL;
   pool->stolen++;
   return task;
 }
 
-/* Those of a home, out of a ring. What is just being filled in stays. */
+/* Those of a home, out of one ring of the queue. */
 static tpi_Task *steal_ring_locked (tp_Manager *pool, const tpi_Item *ring,
                                     const tpi_Host *home, tpi_Task *stolen) {
   tpi_Item *item = ring->next;
   while (item != ring) {
     tpi_Item *next = item->next;
-    tpi_Task *task = tpi_task_at(item);
-    if (task->place != TPI_FILLING && at_home(task, home))
-      stolen = steal_locked(pool, task, stolen);
+    if (at_home(tpi_task_at(item), home))
+      stolen = steal_locked(pool, tpi_task_at(item), stolen);
     item = next;
+  }
+  return stolen;
+}
+
+/* ...and out of the held. What is just being filled in stays. */
+static tpi_Task *steal_held_locked (tp_Manager *pool, const tpi_Host *home,
+                                    tpi_Task *stolen) {
+  tpi_Item *item = pool->held.next;
+  while (item != &pool->held) {
+    tpi_Task *task = tpi_task_held(item);
+    item = item->next;
+    if (task->place == TPI_HELD && at_home(task, home))
+      stolen = steal_locked(pool, task, stolen);
   }
   return stolen;
 }
@@ -41,9 +48,11 @@ static tpi_Task *steal (tp_Manager *pool, const tpi_Host *home) {
   tpi_Effects effects = {NULL, NULL, NULL};
   tpi_Task *stolen = NULL;
   tpi_lock(&pool->lock);
-  for (int p = 0; p < TPI_PRIORITIES; p++)
+  for (int p = 0; p < TPI_PRIORITIES; p++) {
     stolen = steal_ring_locked(pool, &pool->queue.ends[p], home, stolen);
-  stolen = steal_ring_locked(pool, &pool->held, home, stolen);
+    stolen = steal_ring_locked(pool, &pool->queue.late[p], home, stolen);
+  }
+  stolen = steal_held_locked(pool, home, stolen);
   tpi_pool_unlock(pool, &effects);
   return stolen;
 }
@@ -61,23 +70,22 @@ static int is_target (tpi_Task *task, const tpi_Host *home) {
   return at_home(task, home) && !tpi_future_settled(&task->future);
 }
 
-/* The same among those that have given their worker away. It moves to the
-   end, so that cancelling all of them does not look at all for each. */
+/* The same among those that have given their worker away. The next look begins
+   with it, so that cancelling many does not look at all for each. */
 static tpi_Task *parked_locked (tp_Manager *pool, const tpi_Host *home) {
   tpi_Item *item = pool->parked.next;
   while (item != &pool->parked && !is_target(tpi_parked_at(item)->task, home))
     item = item->next;
   if (item == &pool->parked)
     return NULL;
-  tpi_ring_remove(item);
-  tpi_ring_add(&pool->parked, item);
+  tpi_ring_turn(&pool->parked, item);
   return tpi_parked_at(item)->task;
 }
 
 /* ...and among those that are just being filled in. */
 static tpi_Task *filling_locked (tp_Manager *pool, const tpi_Host *home) {
-  for (tpi_Item *i = pool->held.next; i != &pool->held; i = i->next) {
-    if (tpi_task_at(i)->place == TPI_FILLING && is_target(tpi_task_at(i), home))
+  for (tpi_Item *i = pool->filling.next; i != &pool->filling; i = i->next) {
+    if (is_target(tpi_task_at(i), home))
       return tpi_task_at(i);
   }
   return NULL;

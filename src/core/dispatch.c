@@ -90,29 +90,34 @@ void tpi_pool_enqueue_locked (tp_Manager *pool, tpi_Task *task) {
   tpi_future_retain(&task->future); /* the queue's, then the worker's */
   if (task->follow != NULL) {
     task->place = TPI_HELD;
-    tpi_ring_add(&pool->held, &task->item);
+    tpi_ring_add(&pool->held, &task->follow->held);
     pool->holding++;
+    pool->holds[task->priority]++;
     return;
   }
   task->place = TPI_QUEUED;
   tpi_queue_push(&pool->queue, &task->item, (tp_Priority)task->priority);
 }
 
-/* The one that stands there leaves the door. */
-static void settle_admission_locked (tp_Manager *pool, tpi_Admission **at,
+void tpi_pool_leave_door_locked (tp_Manager *pool, tpi_Admission *admission) {
+  *admission->link = admission->next;
+  if (admission->next != NULL)
+    admission->next->link = admission->link;
+  else
+    pool->door_end = admission->link;
+}
+
+static void settle_admission_locked (tp_Manager *pool, tpi_Admission *admission,
                                      int outcome, tpi_Effects *effects) {
-  tpi_Admission *admission = *at;
-  *at = admission->next;
-  if (*at == NULL)
-    pool->door_end = at;
+  tpi_pool_leave_door_locked(pool, admission);
   admission->outcome = outcome;
   tpi_waiter_add(&effects->due, admission->waiter);
 }
 
-void tpi_pool_admit_locked (tp_Manager *pool, tpi_Admission **at,
+void tpi_pool_admit_locked (tp_Manager *pool, tpi_Admission *admission,
                             tpi_Effects *effects) {
-  tpi_Task *task = (*at)->task;
-  settle_admission_locked(pool, at, TP_OK, effects);
+  tpi_Task *task = admission->task;
+  settle_admission_locked(pool, admission, TP_OK, effects);
   tpi_pool_enqueue_locked(pool, task);
   tpi_poke(&pool->signal, (unsigned)pool->submitted);
   tpi_pool_wake_locked(pool, effects);
@@ -122,7 +127,7 @@ void tpi_pool_free_slot_locked (tp_Manager *pool, tpi_Effects *effects) {
   if (pool->door == NULL || tpi_peek(&pool->slots) > pool->capacity) {
     tpi_poke(&pool->slots, tpi_peek(&pool->slots) - 1);
   } else {
-    tpi_pool_admit_locked(pool, &pool->door, effects);
+    tpi_pool_admit_locked(pool, pool->door, effects);
     tpi_pool_unstick_locked(pool, effects);
   }
 }
@@ -138,7 +143,7 @@ void tpi_pool_lend_slot_locked (tpi_Worker *worker, tpi_Effects *effects) {
 void tpi_pool_refuse_locked (tp_Manager *pool, tpi_Effects *effects) {
   while (pool->door != NULL) {
     pool->door->task->place = TPI_OUTSIDE;
-    settle_admission_locked(pool, &pool->door, TP_CLOSED, effects);
+    settle_admission_locked(pool, pool->door, TP_CLOSED, effects);
   }
 }
 
@@ -149,14 +154,29 @@ static void count_withdrawn_locked (tp_Manager *pool, tpi_Future *future) {
     pool->failed++;
 }
 
-/* Out of wherever it waits. Was it there? */
-static int dequeue_locked (tp_Manager *pool, tpi_Task *task) {
-  if (task->place != TPI_HELD && task->place != TPI_FILLING)
-    return tpi_queue_remove(&pool->queue, &task->item,
-                            (tp_Priority)task->priority);
-  tpi_ring_remove(&task->item);
+/* It follows others, and was held back for that. */
+static void hold_no_more_locked (tp_Manager *pool, const tpi_Task *task) {
   pool->holding--;
+  pool->holds[task->priority]--;
+}
+
+int tpi_pool_dequeue_locked (tp_Manager *pool, tpi_Task *task) {
+  if (task->place == TPI_FILLING)
+    tpi_ring_remove(&task->item);
+  if (task->place == TPI_HELD || task->place == TPI_FILLING)
+    hold_no_more_locked(pool, task);
+  else if (!tpi_queue_remove(&pool->queue, &task->item,
+                             (tp_Priority)task->priority))
+    return 0;
+  if (task->follow != NULL)
+    tpi_ring_remove(&task->follow->held);
   return 1;
+}
+
+void tpi_pool_stands_locked (tp_Manager *pool, tpi_Task *task, int how) {
+  pool->stands[task->parked]--;
+  pool->stands[how]++;
+  task->parked = (unsigned char)how;
 }
 
 void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
@@ -172,9 +192,11 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
   if (task->place > TPI_AT_DOOR) {
     count_withdrawn_locked(pool, future);
     pinned = task->place == TPI_PINNED;
+    if (task->parked != TPI_AWAY)
+      tpi_pool_stands_locked(pool, task, TPI_STOPS);
     if (was == TPI_PENDING && !pinned) {
       filling = task->place == TPI_FILLING;
-      queued = dequeue_locked(pool, task);
+      queued = tpi_pool_dequeue_locked(pool, task);
       task->place = TPI_TAKEN;
       tpi_pool_free_slot_locked(pool, &effects);
       if (pool->closing) /* it may have been what workers stayed for */
@@ -198,19 +220,12 @@ int tpi_pool_fill (tpi_Task *task) {
     return 0;
   tpi_lock(&pool->lock);
   held = task->place == TPI_HELD;
-  if (held)
+  if (held) {
     task->place = TPI_FILLING;
+    tpi_ring_add(&pool->filling, &task->item);
+  }
   tpi_unlock(&pool->lock);
   return held;
-}
-
-/* Where it would stand if it had been queued in its turn: what waits for all
-   that was there before looks at the first only. */
-static tpi_Item *place_for_locked (tp_Manager *pool, const tpi_Task *task) {
-  tpi_Item *end = &pool->queue.ends[task->priority], *item = end->next;
-  while (item != end && tpi_task_at(item)->sequence < task->sequence)
-    item = item->next;
-  return item;
 }
 
 void tpi_pool_filled (tpi_Task *task) {
@@ -221,10 +236,9 @@ void tpi_pool_filled (tpi_Task *task) {
   wanted = task->place == TPI_FILLING;
   if (wanted) {
     tpi_ring_remove(&task->item);
-    pool->holding--;
+    hold_no_more_locked(pool, task);
     task->place = TPI_QUEUED;
-    tpi_queue_insert(&pool->queue, &task->item, place_for_locked(pool, task),
-                     (tp_Priority)task->priority);
+    tpi_queue_push_late(&pool->queue, &task->item, (tp_Priority)task->priority);
     if (pool->closing) /* it may have been what workers stayed for */
       tpi_pool_wake_all_locked(pool, &effects);
     else

@@ -2,11 +2,13 @@
 
 #include "core/copy.h"
 #include "core/memory.h"
+#include "core/parked.h"
 
 int tpi_follow_new (tpi_Task *task, unsigned count) {
   tpi_Follow *f = tpi_alloc(sizeof *f + (size_t)count * sizeof f->inputs[0]);
   if (f == NULL)
     return TP_NOMEM;
+  f->held.next = f->held.prev = NULL;
   f->task = task;
   tpi_poke(&f->cause, NULL);
   f->count = 0;
@@ -70,12 +72,12 @@ static void end (tpi_Task *task, char *why, int literal) {
     tpi_free(why);
 }
 
-/* All are there. */
+/* All have told, or the task is over: then some may have been left. */
 static void go (tpi_Follow *f) {
   tpi_Task *task = f->task;
   char *why = NULL;
-  if (!tpi_pool_fill(task))
-    return; /* it was withdrawn */
+  if (tpi_future_settled(&task->future) || !tpi_pool_fill(task))
+    return;
   if (fill(f, &why) == TP_NOMEM)
     end(task, (char *)(uintptr_t) "out of memory", 1);
   else if (why != NULL)
@@ -83,25 +85,32 @@ static void go (tpi_Follow *f) {
   tpi_pool_filled(task);
 }
 
-/* It ends as this one did: the words are borrowed from it. Only one of the
-   inputs can be the cause. */
+/* It ends as the one did that failed first: the words are borrowed from that, so
+   that a chain of such tasks keeps one future and not each other. Only one of
+   the inputs can be the cause. */
 static void follow_down (tpi_Follow *f, tpi_Future *input, tpi_Waiter **more) {
-  const char *why = tpi_future_message(input, NULL);
-  tpi_Future *none = NULL;
+  tpi_Future *first = tpi_future_cause(input), *none = NULL;
+  const char *why = tpi_future_message(first, NULL);
   tpi_future_read(input);
-  if (tpi_cas(&f->cause, &none, input))
+  tpi_future_retain(first);
+  if (tpi_cas(&f->cause, &none, first))
     tpi_future_end(&f->task->future, tpi_future_state(input),
                    (tpi_Kind)input->kind, (char *)(uintptr_t)why, TPI_CAUSED,
                    more);
+  else
+    tpi_future_release(first);
 }
 
-/* The last one lets go of the pool. */
-static void one_less (tpi_Follow *f, int told) {
+/* The last one has the task go, and lets go of the inputs, which are not kept as
+   long as the task is, and of the pool. */
+static void one_less (tpi_Follow *f) {
   tp_Manager *pool = f->task->pool;
   if (atomic_fetch_sub(&f->left, 1) != 1)
     return;
-  if (told)
-    go(f);
+  go(f);
+  tpi_waits_leave();
+  while (f->count > 0)
+    tpi_future_release(f->inputs[--f->count].future);
   tpi_pool_release(pool);
 }
 
@@ -111,7 +120,7 @@ static void tell (tpi_Waiter *w, tpi_Waiter **more) {
   tpi_Task *task = f->task;
   if (tpi_future_state(input->future) != TPI_COMPLETED)
     follow_down(f, input->future, more);
-  one_less(f, 1);
+  one_less(f);
   tpi_future_release(&task->future);
 }
 
@@ -127,38 +136,65 @@ void tpi_follow_add (tpi_Task *task, tpi_Future *future, uint32_t at) {
   tpi_future_retain(future);
 }
 
-/* Each that is joined, or has told already, keeps the task till then. */
+/* An input that is joined keeps the task until it tells, or is left. */
+static void leave (tpi_Follow *f, tpi_Input *input) {
+  if (tpi_future_leave(input->future, &input->waiter)) {
+    one_less(f);
+    tpi_future_release(&f->task->future);
+  }
+}
+
+/* The task may be over before all are joined: an input has failed, or somebody
+   has cancelled it. Whoever ends it leaves those that are joined by then, and
+   what is joined later is left here. */
+static void join (tpi_Follow *f, tpi_Input *input) {
+  tpi_Future *own = &f->task->future;
+  if (tpi_future_settled(own)) {
+    one_less(f);
+    return;
+  }
+  tpi_future_retain(own);
+  if (!tpi_future_join(input->future, &input->waiter))
+    tpi_waiter_tell(&input->waiter);
+  else if (tpi_future_settled(own))
+    leave(f, input);
+}
+
+/* Who goes through the inputs counts as one of them, so that they stay. */
 void tpi_follow_start (tpi_Task *task) {
   tpi_Follow *f = task->follow;
-  tpi_put(&f->left, f->count);
   tpi_pool_retain(task->pool); /* until all have told, or were left */
-  for (unsigned i = 0; i < f->count; i++) {
-    tpi_future_retain(&task->future);
-    if (!tpi_future_join(f->inputs[i].future, &f->inputs[i].waiter))
-      tpi_waiter_tell(&f->inputs[i].waiter);
-  }
+  tpi_put(&f->left, f->count + 1);
+  for (unsigned i = 0, n = f->count; i < n; i++)
+    join(f, &f->inputs[i]);
+  one_less(f);
 }
 
 void tpi_follow_stop (tpi_Task *task) {
   tpi_Follow *f = task->follow;
-  for (unsigned i = 0; i < f->count; i++) {
-    if (tpi_future_leave(f->inputs[i].future, &f->inputs[i].waiter)) {
-      one_less(f, 0);
-      tpi_future_release(&task->future);
-    }
+  unsigned left = tpi_see(&f->left);
+  while (left > 0 && !tpi_cas(&f->left, &left, left + 1)) {
   }
+  if (left == 0)
+    return; /* not begun, or all have told */
+  for (unsigned i = 0, n = f->count; i < n; i++)
+    leave(f, &f->inputs[i]);
+  one_less(f);
 }
 
 tpi_Future *tpi_follow_next (tpi_Future *future) {
   const tpi_Follow *f = tpi_task_of(future)->follow;
-  for (unsigned i = 0; f != NULL && i < f->count; i++) {
+  if (f == NULL || tpi_see(&f->left) == 0)
+    return NULL;
+  for (unsigned i = 0; i < f->count; i++) {
     if (!tpi_future_settled(f->inputs[i].future))
       return f->inputs[i].future;
   }
   return NULL;
 }
 
-/* One input at a time, so that a long chain is not freed by recursion. */
+/* Of a task that never entered. One input at a time, so that a long chain is not
+   freed by recursion. */
 static void release (tpi_Block *shell, tpi_List *list) {
   tpi_Follow *f = (tpi_Follow *)(void *)shell;
   if (f->count == 0) {
@@ -174,6 +210,7 @@ void tpi_follow_free (tpi_Task *task, tpi_List *heir) {
   tpi_Follow *f = task->follow;
   if (f == NULL)
     return;
+  tpi_future_release(tpi_see(&f->cause));
   f->shell.next = NULL;
   f->shell.release = release;
   f->shell.size = 0;

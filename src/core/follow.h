@@ -3,10 +3,11 @@
 **
 ** Some of its arguments are holes. The task enters its pool, holding a slot,
 ** but stands apart until all its inputs have settled; whoever settles the
-** last fills the holes with copies of their results and queues it, at the
-** place it would have by the time it was submitted. No worker waits for that.
-** An input that fails, or is cancelled, ends the task in the same way, and is
-** kept to say why.
+** last fills the holes with copies of their results and queues it: behind those
+** that were filled in before, and before all that was submitted after it. No
+** worker waits for that. An input that fails, or is cancelled, ends the task in
+** the same way. Once all have told, or the task is over, none of them is kept,
+** but for the one that failed first, to say why.
 **
 ** The thread that submits, until it has; then any. Nothing blocks.
 */
@@ -14,22 +15,6 @@
 #define TPI_FOLLOW_H
 
 #include "core/pool.h"
-
-typedef struct tpi_Input {
-  tpi_Waiter waiter;
-  struct tpi_Follow *follow;
-  tpi_Future *future; /* retained until the task goes */
-  uint32_t at;        /* which argument, from 0 */
-} tpi_Input;
-
-struct tpi_Follow {
-  tpi_Block shell; /* while it is freed */
-  tpi_Task *task;
-  _Atomic(tpi_Future *) cause; /* the input that failed first, or NULL */
-  atomic_uint left;            /* inputs that have not told */
-  unsigned count;
-  tpi_Input inputs[];
-};
 
 #pragma GCC visibility push(hidden)
 

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/follow.h"
-
 /* Only the first may look at it after it has counted itself. */
 void tpi_parked_tell (tpi_Parked *p) {
   if (atomic_fetch_add(&p->told, 1) != 0)
@@ -229,6 +227,11 @@ tpi_Future *tpi_future_leaf (tpi_Future *future) {
   tpi_future_retain(future);
   tpi_unlock(&lock);
   return future;
+}
+
+void tpi_waits_leave (void) {
+  tpi_lock(&lock);
+  tpi_unlock(&lock);
 }
 
 void tpi_parked_forget (void) {

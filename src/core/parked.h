@@ -67,6 +67,9 @@ typedef struct tpi_Cover {
 void tpi_task_cover (tpi_Cover *cover, tpi_Task *task, tpi_Future *by);
 void tpi_task_uncover (tpi_Cover *cover);
 
+/* For what a class has named as the next (future.h) and names no more: when this
+   returns no walk knows of it. */
+void tpi_waits_leave (void);
 /* In the child after a fork: nobody waits for anybody. */
 void tpi_parked_forget (void);
 /* Does the future stand in the way of this one, as far as tasks have noted

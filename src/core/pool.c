@@ -29,6 +29,7 @@ static tp_Manager *allocate (const tpi_PoolOptions *options) {
   tpi_queue_init(&pool->queue);
   tpi_ring_init(&pool->parked);
   tpi_ring_init(&pool->held);
+  tpi_ring_init(&pool->filling);
   return pool;
 }
 
@@ -135,31 +136,34 @@ static int waits_for_worker (const tpi_Barrier *b, tpi_Worker *w) {
          (b->home != NULL ? w->home == b->home : w->sequence < b->before);
 }
 
-/* The first in each queue was admitted before all others in it. */
+/* The first of each was admitted before all others there; what came late is
+   among the held. */
 static int waits_for_queued (const tpi_Barrier *b, const tp_Manager *pool) {
   if (b->home != NULL)
     return 0;
   if (pool->held.next != &pool->held &&
-      tpi_task_at(pool->held.next)->sequence < b->before)
+      tpi_task_held(pool->held.next)->sequence < b->before)
     return 1;
   for (int p = 0; p < TPI_PRIORITIES; p++) {
     const tpi_Item *first = pool->queue.ends[p].next;
     if (first != &pool->queue.ends[p] &&
-        ((const tpi_Task *)(const void *)((const char *)first -
-                                          offsetof(tpi_Task, item)))
-                ->sequence < b->before)
+        tpi_task_at_const(first)->sequence < b->before)
       return 1;
   }
   return pool->stolen > 0;
 }
 
-/* Mostly the first of them decides. */
-static int waits_for_parked (const tpi_Barrier *b, const tp_Manager *pool) {
+/* The one that it waits for is the first when it looks again, so that it does
+   not pass by the same ones for each task that settles. */
+static int waits_for_parked (const tpi_Barrier *b, tp_Manager *pool) {
   tpi_Item *item = pool->parked.next;
   while (item != &pool->parked && (tpi_parked_at(item)->task->aside ||
                                    !waits_for(b, tpi_parked_at(item)->task)))
     item = item->next;
-  return item != &pool->parked;
+  if (item == &pool->parked)
+    return 0;
+  tpi_ring_turn(&pool->parked, item);
+  return 1;
 }
 
 static int waits_locked (const tpi_Barrier *b, tp_Manager *pool) {
@@ -255,15 +259,13 @@ void tpi_pool_stats (tp_Manager *pool, tpi_Stats *s) {
   tpi_lock(&pool->lock);
   s->workers = pool->workers;
   for (int p = 0; p < TPI_PRIORITIES; p++)
-    s->queued[p] = pool->queue.counts[p];
+    s->queued[p] = pool->queue.counts[p] + pool->holds[p];
   s->submitted = pool->submitted;
   s->completed = pool->completed;
   s->failed = pool->failed;
   s->cancelled = pool->cancelled;
-  for (tpi_Item *i = pool->held.next; i != &pool->held; i = i->next)
-    s->queued[tpi_task_at(i)->priority]++;
-  for (tpi_Item *i = pool->parked.next; i != &pool->parked; i = i->next)
-    count_task(tpi_parked_at(i)->task, s);
+  s->suspended = pool->stands[TPI_WAITS];
+  s->stopping = pool->stands[TPI_STOPS];
   for (tpi_Worker *w = pool->all; w != NULL; w = w->next) {
     s->completed += tpi_peek(&w->completed);
     s->failed += tpi_peek(&w->failed);

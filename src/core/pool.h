@@ -54,7 +54,7 @@ typedef struct tpi_PoolOptions {
 
 /* One call standing at the door; who calls keeps it while it does. */
 typedef struct tpi_Admission {
-  struct tpi_Admission *next;
+  struct tpi_Admission *next, **link; /* what points here */
   tpi_Task *task;
   tpi_Waiter *waiter;
   tpi_Task *visitor; /* who calls, if that is a task; or NULL */
@@ -156,9 +156,12 @@ struct tp_Manager {
   unsigned alive, blocked; /* workers; those blocked in an await */
   unsigned leaving;        /* workers that take no more, but clean up */
   tpi_Item parked;         /* a ring: tasks that have given their worker away */
-  tpi_Item held;           /* another: tasks that follow futures */
-  unsigned holding;        /* how many of those there are */
-  int dead;                /* being freed */
+  unsigned stands[TPI_STANDS]; /* how many of those there are, by `parked` */
+  tpi_Item held;    /* another: those that follow futures and were not taken */
+  tpi_Item filling; /* those of them that are just being filled in */
+  unsigned holding; /* those of them that are not queued yet... */
+  unsigned holds[TPI_PRIORITIES]; /* ...of each priority */
+  int dead;                       /* being freed */
   unsigned handles;
   _Atomic(tpi_Barrier *) barriers; /* changed under the lock */
   unsigned stolen;     /* tasks out of the queue, about to be cancelled */
@@ -282,12 +285,20 @@ void tpi_pool_untake (tpi_Worker *worker, tpi_Run *run, tpi_Task *task,
 /* The worker: the task that it gave back has settled and is let go. */
 void tpi_pool_concluded (tpi_Worker *worker);
 
+/* It comes among the parked, leaves them, or stands otherwise there. */
+void tpi_pool_stands_locked (tp_Manager *pool, tpi_Task *task, int how);
+
 void tpi_pool_unlock (tp_Manager *pool, tpi_Effects *effects);
 /* Into the queue, or among the held; the pool retains it. */
 void tpi_pool_enqueue_locked (tp_Manager *pool, tpi_Task *task);
-/* The one that stands there at the door comes in, with the slot that there is
-   for it. */
-void tpi_pool_admit_locked (tp_Manager *pool, tpi_Admission **at,
+/* It is taken, or withdrawn: out of wherever it stands, if that is in the queue
+   or among the held. Did it? */
+int tpi_pool_dequeue_locked (tp_Manager *pool, tpi_Task *task);
+/* What stands at the door leaves it. */
+void tpi_pool_leave_door_locked (tp_Manager *pool, tpi_Admission *admission);
+/* The one that stands at the door comes in, with the slot that there is for
+   it. */
+void tpi_pool_admit_locked (tp_Manager *pool, tpi_Admission *admission,
                             tpi_Effects *effects);
 /* A slot is free: the first at the door gets it. */
 void tpi_pool_free_slot_locked (tp_Manager *pool, tpi_Effects *effects);
@@ -349,6 +360,11 @@ void tpi_pools_remove (tp_Manager *pool);
 
 static inline tpi_Task *tpi_task_at (tpi_Item *item) {
   return (tpi_Task *)(void *)((char *)item - offsetof(tpi_Task, item));
+}
+
+static inline const tpi_Task *tpi_task_at_const (const tpi_Item *item) {
+  return (const tpi_Task *)(const void *)((const char *)item -
+                                          offsetof(tpi_Task, item));
 }
 
 static inline tpi_Parked *tpi_parked_at (tpi_Item *item) {

@@ -9,6 +9,8 @@
 #include "core/parked.h"
 #include "core/thread.h"
 
+static void tell (tpi_Waiter *w, tpi_Waiter **more);
+
 static tp_Promise *promise_of (tpi_Future *future) {
   return (tp_Promise *)(void *)future;
 }
@@ -34,6 +36,20 @@ static void let_go (tpi_Block *link, tpi_List *list) {
   tpi_future_let_go(tpi_peek(&promise->follows), list);
 }
 
+static void leave (tp_Promise *promise, tpi_Future *follows) {
+  if (tpi_future_leave(follows, &promise->waiter))
+    tpi_future_release(&promise->future);
+}
+
+/* What it followed belongs to who takes it out of there: the one that tells, or
+   that ends the promise before. */
+static tpi_Future *take_followed (tp_Promise *promise) {
+  tpi_Future *follows = tpi_swap(&promise->follows, NULL);
+  if (follows != NULL)
+    tpi_waits_leave();
+  return follows;
+}
+
 /* What it followed goes first, for the promise itself is one of the blocks. */
 static void destroy (tpi_Future *future, tpi_List *heir) {
   tp_Promise *promise = promise_of(future);
@@ -46,8 +62,19 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
   tpi_list_bequeath(heir, &promise->link);
 }
 
-static const tpi_Class promised = {NULL, NULL,    NULL, orphaned,
-                                   next, destroy, 0};
+/* It was cancelled, or failed, while it followed another one, and waits for that
+   no longer. One that is about to join looks itself (tpi_promise_follow). */
+static void withdraw (tpi_Future *future, tpi_Phase was) {
+  tp_Promise *promise = promise_of(future);
+  tpi_Future *follows = take_followed(promise);
+  (void)was;
+  if (follows != NULL)
+    leave(promise, follows);
+  tpi_future_release(follows);
+}
+
+static const tpi_Class promised = {withdraw, NULL,    NULL, orphaned,
+                                   next,     destroy, 0};
 
 /* ---------------------------------------------------------------- */
 /* Owning                                                            */
@@ -62,6 +89,7 @@ tp_Promise *tpi_promise_new (tpi_Host *home) {
   tpi_future_retain(&promise->future); /* the writers' */
   tpi_poke(&promise->writers, 1);
   tpi_poke(&promise->follows, NULL);
+  tpi_waiter_init(&promise->waiter, tell);
   promise->generation = tpi_see(&tpi_generation);
   return promise;
 }
@@ -74,8 +102,7 @@ void tpi_promise_retain (void *promise) {
 void tpi_promise_release (tp_Promise *promise) {
   if (promise == NULL || !tpi_unref(&promise->writers))
     return;
-  if (!tpi_future_settled(&promise->future) &&
-      tpi_see(&promise->follows) == NULL) {
+  if (tpi_future_state(&promise->future) == TPI_PENDING) {
     tpi_promise_fail(promise, TPI_KIND_BROKEN,
                      "the promise was dropped unresolved");
     tpi_future_read(&promise->future); /* news for who waits, and no other */
@@ -151,9 +178,12 @@ static void copy_end (tp_Promise *promise, tpi_Future *input,
 static void tell (tpi_Waiter *w, tpi_Waiter **more) {
   tp_Promise *promise =
       (tp_Promise *)(void *)((char *)w - offsetof(tp_Promise, waiter));
-  tpi_Future *input = tpi_see(&promise->follows);
-  tpi_future_read(input); /* the promise hands it on */
-  copy_end(promise, tpi_future_cause(input), more);
+  tpi_Future *input = take_followed(promise);
+  if (input != NULL) {      /* else the promise is over */
+    tpi_future_read(input); /* the promise hands it on */
+    copy_end(promise, tpi_future_cause(input), more);
+    tpi_future_release(input);
+  }
   tpi_future_release(&promise->future);
 }
 
@@ -185,8 +215,9 @@ int tpi_promise_follow (tp_Promise *promise, tpi_Future *future) {
   if (rc != TP_OK)
     return rc;
   tpi_future_retain(own); /* until it has heard */
-  tpi_waiter_init(&promise->waiter, tell);
   if (!tpi_future_join(future, &promise->waiter))
     tpi_waiter_tell(&promise->waiter);
+  else if (tpi_future_settled(own)) /* it was cancelled meanwhile */
+    leave(promise, future);
   return TP_OK;
 }

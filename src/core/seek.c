@@ -16,10 +16,15 @@ static tpi_Task *resume_locked (tpi_Worker *worker, tpi_Run *run,
   tpi_ring_remove(&p->item);
   worker->parked--;
   worker->aside -= p->task->aside;
+  tpi_pool_stands_locked(worker->pool, p->task, TPI_AWAY);
   run->task = p->task;
   p->task->resumed = 1;
   worker->resumes = 1;
   return p->task;
+}
+
+static int before (const tpi_Item *a, const tpi_Item *b) {
+  return tpi_task_at_const(a)->sequence < tpi_task_at_const(b)->sequence;
 }
 
 static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
@@ -30,13 +35,15 @@ static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
     tpi_pool_seek_no_more_locked(worker);
     return resume_locked(worker, run, &worker->told);
   }
-  item = tpi_queue_pop(&pool->queue);
+  item = tpi_queue_pop(&pool->queue, before);
   worker->resumes = 0;
   if (item == NULL)
     return NULL;
   run->task = tpi_task_at(item);
   tpi_expect(run->task, sizeof *run->task + TPI_LINE);
   run->task->place = TPI_TAKEN;
+  if (run->task->follow != NULL)
+    tpi_ring_remove(&run->task->follow->held);
   tpi_pool_seek_no_more_locked(worker);
   if (pool->queue.count > 0)
     tpi_pool_wake_locked(pool, effects);
@@ -50,7 +57,12 @@ static void conclude_locked (tpi_Worker *worker, const tpi_Task *done) {
   tpi_store(&worker->concludes, 1);
 }
 
-static void park_locked (tpi_Worker *worker, tpi_Parked *parked) {
+/* If it settles at this moment, who did that waits for the lock, and says so
+   then. */
+static void park_locked (tpi_Worker *worker, tpi_Parked *parked, int how) {
+  if (tpi_future_settled(&parked->task->future))
+    how = TPI_STOPS;
+  tpi_pool_stands_locked(worker->pool, parked->task, how);
   tpi_ring_add(&worker->pool->parked, &parked->item);
   worker->parked++;
   worker->aside += parked->task->aside;
@@ -60,7 +72,7 @@ static void park_locked (tpi_Worker *worker, tpi_Parked *parked) {
 static void put_down_locked (tpi_Worker *worker, const tpi_Task *task, int held,
                              tpi_Parked *parked, tpi_Effects *effects) {
   if (parked != NULL)
-    park_locked(worker, parked);
+    park_locked(worker, parked, TPI_WAITS);
   else
     conclude_locked(worker, task);
   if (held)
@@ -78,7 +90,7 @@ void tpi_pool_pin (tpi_Worker *worker, tpi_Parked *parked, int told) {
   tpi_lock(&pool->lock);
   parked->task->sequence = pool->submitted++;
   parked->task->place = TPI_PINNED;
-  park_locked(worker, parked);
+  park_locked(worker, parked, TPI_NEW);
   if (told)
     add_told_locked(worker, parked);
   tpi_unlock(&pool->lock);
@@ -121,7 +133,7 @@ static int is_wanted_locked (const tp_Manager *pool, tpi_Task *task) {
 /* Does a task that follows others wait for that one in the end? */
 static int is_followed_locked (const tp_Manager *pool, tpi_Task *task) {
   for (tpi_Item *i = pool->held.next; i != &pool->held; i = i->next) {
-    if (tpi_future_hangs_on(&tpi_task_at(i)->future, &task->future))
+    if (tpi_future_hangs_on(&tpi_task_held(i)->future, &task->future))
       return 1;
   }
   return 0;
@@ -139,17 +151,17 @@ static int must_enter_locked (tp_Manager *pool, const tpi_Admission *a) {
 }
 
 int tpi_pool_unstick_locked (tp_Manager *pool, tpi_Effects *effects) {
-  tpi_Admission **at = &pool->door;
+  tpi_Admission *next = pool->door;
   int any = 0;
   if (pool->alive > pool->blocked && tpi_peek(&pool->slots) > pool->holding)
     return 0; /* as nearly always */
-  while (*at != NULL) {
-    if (must_enter_locked(pool, *at)) {
+  while (next != NULL) {
+    tpi_Admission *admission = next;
+    next = admission->next;
+    if (must_enter_locked(pool, admission)) {
       tpi_poke(&pool->slots, tpi_peek(&pool->slots) + 1);
-      tpi_pool_admit_locked(pool, at, effects);
+      tpi_pool_admit_locked(pool, admission, effects);
       any = 1;
-    } else {
-      at = &(*at)->next;
     }
   }
   return any;
@@ -280,6 +292,7 @@ static tpi_Task *last_aside_locked (const tpi_Worker *worker) {
   for (tpi_Item *i = pool->parked.next; i != &pool->parked; i = i->next) {
     tpi_Parked *p = tpi_parked_at(i);
     if (p->worker == worker && !tpi_future_settled(&p->task->future)) {
+      tpi_ring_turn(&pool->parked, i); /* the next look begins with it */
       tpi_future_retain(&p->task->future);
       return p->task;
     }
@@ -359,7 +372,7 @@ void tpi_pool_take (tpi_Worker *worker, tpi_Run *run, tpi_Task *task) {
   tp_Manager *pool = task->pool;
   tpi_Effects effects = {NULL, NULL, NULL};
   tpi_lock(&pool->lock);
-  if (!tpi_queue_remove(&pool->queue, &task->item, (tp_Priority)task->priority))
+  if (!tpi_pool_dequeue_locked(pool, task))
     tpi_future_retain(&task->future); /* another worker drops the queue's */
   else
     task->place = TPI_TAKEN;

@@ -46,6 +46,7 @@ static void line_up_locked (tp_Manager *pool, tpi_Task *task,
                             tpi_Admission *admission, tpi_Waiter *waiter,
                             tpi_Effects *effects) {
   admission->next = NULL;
+  admission->link = pool->door_end;
   admission->task = task;
   admission->waiter = waiter;
   admission->outcome = TP_OK;
@@ -61,16 +62,10 @@ int tpi_pool_leave_line (tp_Manager *pool, tpi_Admission *admission, int late) {
   int stands;
   tpi_lock(&pool->lock);
   stands = task->place == TPI_AT_DOOR; /* else admitted or refused */
-  for (tpi_Admission **a = &pool->door; stands && *a != NULL; a = &(*a)->next) {
-    if (*a == admission) {
-      *a = admission->next;
-      if (*a == NULL)
-        pool->door_end = a;
-      break;
-    }
-  }
-  if (stands)
+  if (stands) {
+    tpi_pool_leave_door_locked(pool, admission);
     task->place = TPI_OUTSIDE;
+  }
   if (stands && late) { /* its time was over before it came in */
     pool->submitted++;
     pool->failed++;

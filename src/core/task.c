@@ -26,6 +26,7 @@ tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
   task->generation = tpi_see(&tpi_generation);
   task->priority = TP_NORMAL;
   task->place = TPI_OUTSIDE;
+  task->parked = TPI_AWAY;
   task->resumed = task->aside = task->covered = 0;
   return task;
 }

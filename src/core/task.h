@@ -52,6 +52,15 @@ enum {
   TPI_PINNED /* to the worker that made it: it has no slot, nor had one */
 };
 
+/* How a task stands among those that have given their worker away; likewise. */
+enum {
+  TPI_AWAY, /* not at all */
+  TPI_NEW,  /* it is to begin */
+  TPI_WAITS,
+  TPI_STOPS, /* it has settled, and is to go on because of that */
+  TPI_STANDS /* how many of these there are */
+};
+
 struct tpi_Task {
   tpi_Future future;
   tpi_Item item;      /* guarded by the lock of the pool */
@@ -68,11 +77,31 @@ struct tpi_Task {
   uint32_t nargs;
   unsigned generation;    /* the process it was made in (thread.h) */
   unsigned char priority; /* a tp_Priority */
-  unsigned char place;    /* one of the above */
+  unsigned char place;    /* one of the above... */
+  unsigned char parked;   /* ...and another */
   unsigned char resumed;  /* parked, or waiting for a slot itself, it gave up
                              its own; of the worker that claimed it */
   unsigned char aside;    /* pinned, and of no weight: nobody waits for it */
   unsigned char covered;  /* another one runs on top of it: see parked.h */
+};
+
+/* One of the futures that a task follows, and all of them: see follow.h. */
+typedef struct tpi_Input {
+  tpi_Waiter waiter;
+  tpi_Follow *follow;
+  tpi_Future *future; /* retained */
+  uint32_t at;        /* which argument, from 0 */
+} tpi_Input;
+
+struct tpi_Follow {
+  tpi_Block shell; /* while it is freed */
+  tpi_Item held;   /* among those of the pool, until it is taken; lock */
+  tpi_Task *task;
+  _Atomic(tpi_Future *) cause; /* what failed first, retained; or NULL */
+  atomic_uint left;            /* inputs that have not told, and who joins or
+                                  leaves them; 0 before it has entered */
+  unsigned count;
+  tpi_Input inputs[];
 };
 
 #pragma GCC visibility push(hidden)
@@ -96,6 +125,11 @@ void tpi_task_drop_args (tpi_Task *task);
 
 static inline tpi_Task *tpi_task_of (tpi_Future *future) {
   return (tpi_Task *)(void *)future;
+}
+
+static inline tpi_Task *tpi_task_held (tpi_Item *item) {
+  return ((tpi_Follow *)(void *)((char *)item - offsetof(tpi_Follow, held)))
+      ->task;
 }
 
 #endif
