@@ -8,6 +8,7 @@
 **   testmod_events.c     gates, cancellation, progress
 **   testmod_futures.c    calls and waits from C, in and out of tasks
 **   testmod_promises.c   promises settled by threads of the module
+**   testmod_memory.c     how much is in use
 **   testmod_states.c     Lua states on threads of their own
 */
 #include "testmod.h"
@@ -32,6 +33,7 @@ int luaopen_testmod (lua_State *L) {
   luaL_setfuncs(L, tt_event_lua, 0);
   luaL_setfuncs(L, tt_future_lua, 0);
   luaL_setfuncs(L, tt_promise_lua, 0);
+  luaL_setfuncs(L, tt_memory_lua, 0);
   luaL_setfuncs(L, tt_state_lua, 0);
   return 1;
 }
