@@ -4,6 +4,13 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
+const char *tpi_pin_path (const void *address) {
+  Dl_info info;
+  return dladdr(address, &info) != 0 && info.dli_fname != NULL
+             ? info.dli_fname
+             : "an object without a path";
+}
+
 void tpi_pin (const void *address) {
   Dl_info info;
   if (dladdr(address, &info) != 0 && info.dli_fname != NULL) {

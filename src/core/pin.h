@@ -11,6 +11,9 @@
 
 /* Pins the object that holds this address; nothing for the program itself. */
 void tpi_pin (const void *address);
+/* The path of the object that holds this address, as it was loaded; it lives
+   as long as the object is mapped. */
+const char *tpi_pin_path (const void *address);
 
 #pragma GCC visibility pop
 #endif

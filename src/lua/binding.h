@@ -86,6 +86,7 @@ static inline tpi_Handle *tpi_new_handle (lua_State *L, int values) {
   handle->future = NULL;
   handle->herald = NULL;
   handle->readers = handle->cleaned = 0;
+  tpi_state_note(L);
   return handle;
 }
 tpi_Handle *tpi_push_future_handle (lua_State *L);
@@ -94,6 +95,11 @@ void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future);
 /* The future at that index, or NULL when it is none, or was cleaned up. */
 tpi_Future *tpi_to_future (lua_State *L, const tpi_State *S, int index);
 int tpi_is_future (lua_State *L, const tpi_State *S, int index);
+/* Around what may run finalizers, and these may clean up the very future. What
+   raises in between leaves the handle as it is, and then the future goes when
+   the handle is collected. */
+void tpi_handle_begin (tpi_Handle *handle);
+void tpi_handle_end (tpi_Handle *handle);
 /* Raise for anything else. A handle stays where it is; tpi_future_at raises
    once its Future was cleaned up. */
 tpi_Handle *tpi_check_handle (lua_State *L, const tpi_State *S, int index);
@@ -139,7 +145,8 @@ int tpi_l_pass (lua_State *L);
 int tpi_push_results (lua_State *L, const tpi_State *S,
                       const tpi_Handle *handle);
 /* Before the Future at `index` is handed on: its results are all there. Raises
-   if those of a local task cannot cross. */
+   if those of a local task cannot cross, or if sending them has cleaned it
+   up. */
 void tpi_restore_results (lua_State *L, tpi_Future *future, int index);
 
 /* --- error.c --- */

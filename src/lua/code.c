@@ -97,6 +97,7 @@ static tpi_Code *push_handle (lua_State *L, int function) {
   *handle = NULL;
   lua_rawgeti(L, -2, HANDLE_MT);
   lua_setmetatable(L, -2);
+  tpi_state_note(L);
   hash = hash_of(dump(L, function, handle));
   lua_rawgeti(L, -2, BY_HASH); /* codes handle by_hash */
   lua_rawgeti(L, -1, hash);

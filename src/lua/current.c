@@ -40,6 +40,7 @@ int tpi_l_task (lua_State *L) {
   future = lua_newuserdatauv(L, sizeof *future, 0);
   *future = NULL;
   luaL_setmetatable(L, "tidepool.Task");
+  tpi_state_note(L);
   *future = tpi_fiber_future(fiber);
   tpi_future_retain(*future);
   return 1;
@@ -77,6 +78,8 @@ static int to_string (lua_State *L) {
 static int collect (lua_State *L) {
   tpi_Future **slot = luaL_checkudata(L, 1, "tidepool.Task");
   tpi_Future *future = *slot;
+  if (!tpi_state_collects(L))
+    return 0;
   *slot = NULL;
   tpi_future_release(future);
   return 0;
@@ -88,7 +91,7 @@ void tpi_open_task (lua_State *L) {
                                      {"__gc", collect},
                                      {NULL, NULL}};
   if (luaL_newmetatable(L, "tidepool.Task"))
-    luaL_setfuncs(L, methods, 0);
+    tpi_setfuncs(L, methods);
   lua_pop(L, 1);
 }
 

@@ -56,11 +56,7 @@ static tpi_Future *self (lua_State *L, tpi_State **S) {
 
 /* ---------------------------------------------------------------- */
 /* Results                                                           */
-/*
-** Pushing allocates, so the collector may run finalizers, and these may clean
-** up the very future. What raises on the way leaves the handle marked as
-** read: then the future goes when the handle is collected.
-*/
+/* ---------------------------------------------------------------- */
 
 static void let_go (tpi_Handle *handle) {
   tpi_Future *future = handle->future;
@@ -72,9 +68,9 @@ static void let_go (tpi_Handle *handle) {
   tpi_future_release(future);
 }
 
-static void begin (tpi_Handle *handle) { handle->readers++; }
+void tpi_handle_begin (tpi_Handle *handle) { handle->readers++; }
 
-static void end (tpi_Handle *handle) {
+void tpi_handle_end (tpi_Handle *handle) {
   if (--handle->readers == 0 && handle->cleaned)
     let_go(handle);
 }
@@ -83,12 +79,12 @@ static void end (tpi_Handle *handle) {
    -1. */
 static int push_answer (lua_State *L, const tpi_State *S, tpi_Handle *handle) {
   int n = -1;
-  begin(handle);
+  tpi_handle_begin(handle);
   if (tpi_future_state(handle->future) == TPI_COMPLETED)
     n = tpi_push_results(L, S, handle);
   else
     tpi_push_failure(L, handle->future, 1);
-  end(handle);
+  tpi_handle_end(handle);
   return n;
 }
 
@@ -96,7 +92,7 @@ static int push_answer (lua_State *L, const tpi_State *S, tpi_Handle *handle) {
 static void push_unsettled (lua_State *L, tpi_Handle *handle, int rc,
                             double seconds) {
   tpi_Future *future = handle->future;
-  begin(handle);
+  tpi_handle_begin(handle);
   if (rc != TP_TIMEOUT) {
     tpi_push_code(L, rc, tpi_name_of(future));
   } else {
@@ -108,7 +104,7 @@ static void push_unsettled (lua_State *L, tpi_Handle *handle, int rc,
     lua_pushinteger(L, (lua_Integer)future->id);
     lua_setfield(L, -2, "id");
   }
-  end(handle);
+  tpi_handle_end(handle);
 }
 
 /* The three ways to wait, by what they answer. */
@@ -196,9 +192,9 @@ int tpi_l_spread (lua_State *L) {
   int n = -1;
   luaL_checktype(L, 2, LUA_TTABLE);
   if (tpi_future_state(future) == TPI_COMPLETED && !tpi_is_local(future)) {
-    begin(handle);
+    tpi_handle_begin(handle);
     n = tpi_spread(L, &future->results, 2, at);
-    end(handle);
+    tpi_handle_end(handle);
   }
   return n >= 0 ? n : 0;
 }
@@ -274,7 +270,10 @@ static int cleanup (lua_State *L) {
 static int collect (lua_State *L) {
   const tpi_State *S = lua_touserdata(L, lua_upvalueindex(TPI_UP_STATE));
   tpi_Handle *handle = to_handle(L, S, 1);
-  if (handle != NULL)
+  if (handle == NULL)
+    return 0;
+  handle->cleaned = 1;
+  if (handle->readers == 0 || tpi_state_collects(L))
     let_go(handle);
   return 0;
 }
@@ -295,10 +294,10 @@ static int to_string (lua_State *L) {
   }
   name = future->class->name != NULL ? future->class->name(future) : "promise";
   phase = tpi_phase_name(tpi_future_state(future));
-  begin(handle);
+  tpi_handle_begin(handle);
   lua_pushfstring(L, "tidepool.Future: %I (%s, %s)", (LUAI_UACINT)future->id,
                   phase, name);
-  end(handle);
+  tpi_handle_end(handle);
   return 1;
 }
 

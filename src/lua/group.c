@@ -26,6 +26,7 @@ static int new_group (lua_State *L, int aside) {
   slot = lua_newuserdatauv(L, sizeof *slot, 2);
   *slot = NULL;
   luaL_setmetatable(L, name);
+  tpi_state_note(L);
   lua_newtable(L);
   lua_setiuservalue(L, -2, FUTURES);
   lua_newtable(L);
@@ -46,9 +47,9 @@ int tpi_l_lookout (lua_State *L) { return new_group(L, 1); }
 static int add (lua_State *L) {
   const tpi_State *S = tpi_state(L);
   tpi_Group *group = self(L);
-  tpi_Future *future = tpi_check_future(L, S, 2);
   tpi_Member *member;
   int reference;
+  tpi_check_future(L, S, 2);
   lua_settop(L, 3);
   lua_getiuservalue(L, 1, FUTURES); /* 4 */
   lua_getiuservalue(L, 1, KEYS);    /* 5 */
@@ -58,7 +59,8 @@ static int add (lua_State *L) {
     lua_pushvalue(L, 3);
     lua_rawseti(L, 5, reference);
   }
-  member = tpi_group_add(group, future, reference);
+  /* a finalizer may have cleaned it up meanwhile */
+  member = tpi_group_add(group, tpi_check_future(L, S, 2), reference);
   if (member == NULL)
     luaL_error(L, "not enough memory");
   lua_settop(L, 1);
@@ -198,6 +200,8 @@ static int to_string (lua_State *L) {
 static int collect (lua_State *L) {
   tpi_Group **slot = luaL_checkudata(L, 1, name);
   tpi_Group *group = *slot;
+  if (!tpi_state_collects(L))
+    return 0;
   *slot = NULL;
   if (group != NULL)
     tpi_group_close(group);

@@ -83,6 +83,7 @@ static tpi_LuaTask *new_task (lua_State *L, tpi_State *S, tpi_Place *place,
   tpi_LuaTask *task;
   lua_pushvalue(L, lua_upvalueindex(TPI_UP_FUTURE));
   lua_setmetatable(L, -2);
+  tpi_state_note(L);
   keep_call(L, first);
   task = (tpi_LuaTask *)(void *)tpi_task_new(&tpi_local_task, NULL, pool,
                                              S->host, ROOM);
@@ -99,6 +100,12 @@ static tpi_LuaTask *new_task (lua_State *L, tpi_State *S, tpi_Place *place,
     luaL_error(L, "not enough memory");
   }
   return task;
+}
+
+/* It will not begin after all. */
+static void drop (lua_State *L, tpi_LuaTask *task) {
+  tpi_fiber_free(task->fiber);
+  tpi_local_end(L, task);
 }
 
 static tpi_Place *place_for (lua_State *L, tpi_State *S) {
@@ -170,8 +177,7 @@ int tpi_l_spawn_within (lua_State *L) {
   task = new_task(L, S, place, 2);
   task->task.timer = tpi_timer_new(&task->task.future, seconds);
   if (task->task.timer == NULL) {
-    tpi_fiber_free(task->fiber);
-    tpi_local_end(L, task);
+    drop(L, task);
     luaL_error(L, "not enough memory");
   }
   start(place, task); /* first: from now on its time may be over */
@@ -195,6 +201,11 @@ static int after (lua_State *L, int how, int first) {
   luaL_checktype(L, first, LUA_TFUNCTION);
   place = place_for(L, S);
   task = new_task(L, S, place, first);
+  if (tpi_to_future(L, S, 1) == NULL || /* a finalizer has cleaned it up */
+      (before != NULL && tpi_to_future(L, S, 2) == NULL)) {
+    drop(L, task);
+    luaL_error(L, "future was cleaned up");
+  }
   if (before != NULL) {
     tpi_future_retain(before);
     task->fiber->before = before;
@@ -332,6 +343,7 @@ int tpi_local_error (lua_State *L, const tpi_State *S, int index) {
 /* The values go into a list of their own first: one of them may not cross. */
 void tpi_local_lend (lua_State *L, tpi_State *S, tpi_Future *future,
                      int index) {
+  tpi_Handle *handle = lua_touserdata(L, index);
   int top = lua_gettop(L), n;
   tpi_List *list;
   if (tpi_future_state(future) != TPI_COMPLETED ||
@@ -341,12 +353,17 @@ void tpi_local_lend (lua_State *L, tpi_State *S, tpi_Future *future,
   n = tpi_local_results(L, future, lua_absindex(L, index));
   if (n <= 0)
     return;
+  tpi_handle_begin(handle);
   list = tpi_push_list(L);
   tpi_send_begin(S);
   for (int i = 1; i <= n; i++)
     tpi_send(L, S, list, top + i, "result", i);
-  future->results = *list;
-  tpi_list_init(list, NULL, 0);
+  if (future->results.items == NULL) {
+    future->results = *list;
+    tpi_list_init(list, NULL, 0);
+  }
+  tpi_handle_end(handle);
+  tpi_future_at(L, handle);
   lua_settop(L, top);
 }
 

@@ -47,7 +47,8 @@ int tpi_local_lent (const tpi_LuaTask *task);
    one (how many; or -1 if they are in the future), or its Error (1, or -1). */
 int tpi_local_results (lua_State *L, const tpi_Future *future, int index);
 int tpi_local_error (lua_State *L, const tpi_State *S, int index);
-/* Before a completed one is handed on. Raises if its results cannot cross. */
+/* Before a completed one is handed on. Raises if its results cannot cross, or
+   if sending them has cleaned it up. */
 void tpi_local_lend (lua_State *L, tpi_State *S, tpi_Future *future, int index);
 /* The fiber of a local task of this Lua state that has not ended; or NULL. */
 tpi_Fiber *tpi_local_fiber (const tpi_State *S, tpi_Future *future);

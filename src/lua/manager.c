@@ -10,6 +10,7 @@ tpi_Manager *tpi_push_manager_handle (lua_State *L) {
   *manager = closed;
   tpi_push_upvalue(L, TPI_UP_MANAGER);
   lua_setmetatable(L, -2);
+  tpi_state_note(L);
   return manager;
 }
 
@@ -257,6 +258,8 @@ static int close (lua_State *L) {
 static int collect (lua_State *L) {
   tpi_Manager *manager = luaL_checkudata(L, 1, "tidepool.AsyncManager");
   tp_Manager *pool = manager->pool;
+  if (!tpi_state_collects(L))
+    return 0;
   manager->pool = NULL;
   if (!manager->borrowed)
     tpi_pool_release(pool);

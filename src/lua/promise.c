@@ -10,6 +10,7 @@ static tp_Promise **push_slot (lua_State *L) {
   tp_Promise **slot = lua_newuserdatauv(L, sizeof *slot, 0);
   *slot = NULL;
   luaL_setmetatable(L, name);
+  tpi_state_note(L);
   return slot;
 }
 
@@ -137,6 +138,8 @@ static int equal (lua_State *L) {
 static int collect (lua_State *L) {
   tp_Promise **slot = luaL_checkudata(L, 1, name);
   tp_Promise *promise = *slot;
+  if (!tpi_state_collects(L))
+    return 0;
   *slot = NULL;
   tpi_promise_release(promise);
   return 0;

@@ -379,5 +379,6 @@ tpi_List *tpi_push_list (lua_State *L) {
     lua_setfield(L, -2, "__gc");
   }
   lua_setmetatable(L, -2);
+  tpi_state_note(L);
   return list;
 }

@@ -1,7 +1,10 @@
 #include "lua/state.h"
 
+#include <string.h>
+
 #include "core/future.h"
 #include "core/memory.h"
+#include "core/pin.h"
 #include "core/pools.h"
 #include "lua/loop.h"
 
@@ -9,6 +12,7 @@ enum { IDS = 1024, OWED = 4 * 1024 * 1024 };
 
 static const char key; /* its address is ours in every registry */
 static const char place_key;
+static const char copy_name[] = "tidepool.copy"; /* its path, for all copies */
 
 uint64_t tpi_state_id (tpi_State *S) {
   if (S->next_id == S->end_id) {
@@ -65,18 +69,85 @@ void tpi_state_turn (lua_State *L, tpi_State *S) {
   }
 }
 
-/* Futures and managers of this state are gone by now: their finalizers run
-   before the one of the State, which is older than all of them. */
+/* 0 when the program has stopped the collector; less in a finalizer, but not
+   before 5.4.4. */
+static int is_finalizing (lua_State *L) {
+  int running = lua_gc(L, LUA_GCISRUNNING);
+#if LUA_VERSION_NUM >= 505 || LUA_VERSION_RELEASE_NUM >= 50404
+  return running < 0;
+#else
+  return !running;
+#endif
+}
+
+void tpi_state_note (lua_State *L) {
+  if (!is_finalizing(L))
+    return;
+  luaL_checkstack(L, 4, NULL);
+  tpi_push_upvalue(L, TPI_UP_LATE);
+  if (lua_istable(L, -1)) {
+    lua_pushvalue(L, -2);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+  }
+  lua_pop(L, 1);
+}
+
+/* Lua has a name for the call of a finalizer, but where a hook has led to it;
+   until 5.4.2 it gave that to the function that the finalizer interrupts. */
+static int is_from_collector (lua_State *L) {
+  lua_Debug ar;
+#if LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403
+  if (!lua_getstack(L, 1, &ar))
+    return 1;
+#else
+  lua_getstack(L, 0, &ar);
+#endif
+  lua_getinfo(L, "n", &ar);
+  return strcmp(ar.namewhat, "hook") == 0 ||
+         (strcmp(ar.namewhat, "metamethod") == 0 &&
+          strcmp(ar.name, "__gc") == 0);
+}
+
+int tpi_state_collects (lua_State *L) {
+  const tpi_State *S = lua_touserdata(L, lua_upvalueindex(TPI_UP_STATE));
+  return S->sweeping || is_from_collector(L);
+}
+
+/* Finalizes what the collector will not. */
+static void sweep (lua_State *L, tpi_State *S) {
+  if (!lua_checkstack(L, 8))
+    return;
+  S->sweeping = 1;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
+  lua_rawgeti(L, -1, TPI_UP_LATE);
+  lua_pushnil(L); /* it stays as it is from here on */
+  lua_rawseti(L, -3, TPI_UP_LATE);
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+    if (luaL_getmetafield(L, -2, "__gc") != LUA_TNIL) {
+      lua_pushvalue(L, -3);
+      if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 2);
+  S->sweeping = 0;
+}
+
+/* Futures and managers of this state are gone by now, but for what finalizers
+   have made: their finalizers run before the one of the State, which is older
+   than all of them. */
 static int close_state (lua_State *L) {
   tpi_State *S = lua_touserdata(L, 1);
   tpi_Host *host = S->host;
   if (host == NULL)
     return 0;
   S->closing = 1;
-  if (S->place == NULL) { /* what a task began goes on without it */
+  if (S->place == NULL)
     tpi_loop_close(S);
+  sweep(L, S);
+  if (S->place == NULL) /* what a task began goes on without it */
     tpi_pools_leave(host);
-  }
   tpi_report_unread(L, S);
   S->host = NULL;
   tpi_put(&host->closed, 1);
@@ -132,6 +203,20 @@ void tpi_push_weak (lua_State *L, const char *mode) {
   lua_setmetatable(L, -2);
 }
 
+void tpi_state_refuse_copies (lua_State *L) {
+  const char *path;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key) == LUA_TNIL &&
+      lua_getfield(L, LUA_REGISTRYINDEX, copy_name) == LUA_TSTRING) {
+    path = lua_tostring(L, -1);
+    luaL_error(L,
+               "this Lua state has another copy of tidepool, from '%s', and "
+               "cannot have one from '%s' as well: leave one of them out of "
+               "package.cpath",
+               path, tpi_pin_path(&key));
+  }
+  lua_settop(L, 0);
+}
+
 void tpi_state_push (lua_State *L) {
   tpi_State *S;
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key) == LUA_TTABLE)
@@ -154,6 +239,8 @@ void tpi_state_push (lua_State *L) {
   lua_rawseti(L, -2, TPI_UP_OUTCOMES);
   lua_newtable(L);
   lua_rawseti(L, -2, TPI_UP_CODES);
+  tpi_push_weak(L, "k");
+  lua_rawseti(L, -2, TPI_UP_LATE);
   lua_newtable(L);
   lua_rawseti(L, -2, TPI_UP_KEPT);
   lua_newtable(L);
@@ -162,6 +249,8 @@ void tpi_state_push (lua_State *L) {
   S->globals = lua_topointer(L, -1);
   lua_pop(L, 1);
   lua_rawseti(L, -2, TPI_UP_MODULE);
+  lua_pushstring(L, tpi_pin_path(&key));
+  lua_setfield(L, LUA_REGISTRYINDEX, copy_name);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
 }

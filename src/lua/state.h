@@ -29,6 +29,7 @@ enum {
   /* what stands beside them, for who looks it up */
   TPI_UP_CODES, /* code.c */
   TPI_UP_KEPT,  /* name -> table that the Lua part keeps */
+  TPI_UP_LATE,  /* what was made in a finalizer, as weak keys; or nil */
   TPI_UP_MODULE /* the table that `require "tidepool"` answers */
 };
 
@@ -63,12 +64,16 @@ typedef struct tpi_State {
   int outside;              /* ...and of the one for coroutines of others */
   int reporting;            /* a report is under way */
   int closing;              /* nothing new is finalized any more */
+  int sweeping;             /* our own __gc are called as the collector does */
 } tpi_State;
 
 #pragma GCC visibility push(hidden)
 
 /* Before it is made: this is the Lua state of that place. */
 void tpi_state_in_place (lua_State *L, struct tpi_Place *place);
+/* Raises if another copy of this library has opened the Lua state: both would
+   take the objects of the other for their own. */
+void tpi_state_refuse_copies (lua_State *L);
 /* Pushes the State, made on first call, and opens it. */
 void tpi_state_push (lua_State *L);
 /* The State of the running function; raises when the Lua state has closed. */
@@ -80,6 +85,22 @@ tpi_State *tpi_state_open (lua_State *L);
 /* The same from a function of some other module. */
 tpi_State *tpi_state_find (lua_State *L);
 uint64_t tpi_state_id (tpi_State *S);
+
+/*
+** Finalizers of ours. Lua calls none for what is made while it closes the Lua
+** state, and nobody is told that it does. So what owns something outside of
+** Lua and is made in a finalizer, while closing or not, is noted, and the State
+** finalizes what is left of it when it is closed itself.
+**
+** Anybody can call a __gc by hand, also while a method of the same object is
+** under way, and the collector calls it again in the end. So only that frees
+** anything.
+*/
+
+/* The new userdata on top, which owns nothing yet; it stays. */
+void tpi_state_note (lua_State *L);
+/* In a __gc with our upvalues: was it called by the collector? */
+int tpi_state_collects (lua_State *L);
 
 /* At the head of each call, poll and await: reports failures that nobody
    read, and tells the collector of memory that it cannot see. May call Lua. */

@@ -219,7 +219,7 @@ static int called (lua_State *L, int status, lua_KContext context) {
   (void)status, (void)context;
   return rc == TP_OK
              ? 1
-             : tpi_refused(L, S, rc, tpi_task_of(tpi_to_future(L, S, -1)));
+             : tpi_refused(L, S, rc, tpi_task_of(tpi_check_future(L, S, -1)));
 }
 
 /* Future of a Future -> Future */
