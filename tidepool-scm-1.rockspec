@@ -89,6 +89,7 @@ build = {
         "src/lua/fiber.c",
         "src/lua/future.c",
         "src/lua/group.c",
+        "src/lua/idle.c",
         "src/lua/interrupt.c",
         "src/lua/kit.c",
         "src/lua/local.c",

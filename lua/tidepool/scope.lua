@@ -208,6 +208,9 @@ local function close(s)
       helper:cancel()
     end
   end
+  if s.promise then
+    s.promise:resolve()
+  end
 end
 
 -- The failure is raised: who watched has been heard.
@@ -459,14 +462,16 @@ end
 
 -- If a worker interrupts the `__close` of a scope when it has hardly begun,
 -- nobody would look after what had only been added. The ward does: it is a
--- child of the owner, so it is cancelled with that.
+-- child of the owner, so it is cancelled with that. It only looks on, and so
+-- does its heir: a scope that is never closed holds up no shutdown, which
+-- cancels the ward once nothing else is left.
 local function set_ward(s)
   local never
   never, s.promise = tidepool.promise()
-  local ward = tidepool.after(never, orphaned, {})
+  local ward = private.watch(never, orphaned, {})
   wards[ward] = true
   local box = setmetatable({ s }, weak) -- one that is never closed may go
-  help(s, "heir", private.detach(tidepool.after(ward, orphaned, box)))
+  help(s, "heir", private.detach(private.watch(ward, orphaned, box)))
   help(s, "ward", ward)
 end
 

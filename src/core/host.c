@@ -36,6 +36,7 @@ tpi_Host *tpi_host_new (int dozes) {
     return NULL;
   tpi_poke(&host->refs, 1);
   host->dozes = dozes;
+  host->stop_at = TPI_NEVER;
   host->bell.fd = host->bell.out = -1;
   host->ready_end = &host->ready;
   return host;
@@ -142,8 +143,11 @@ int tpi_host_sleep (tpi_Host *host, int for_news, uint64_t deadline,
   tpi_host_arm(host);
   if (tpi_see(&host->told.head) == NULL &&
       !(for_news && tpi_see(&host->news))) {
-    uint64_t since = tpi_now();
-    answer = tpi_bell_sleep(&host->bell, deadline, stop, argument);
+    uint64_t since = tpi_now(), stop_at = host->stop_at;
+    uint64_t until = stop_at < deadline ? stop_at : deadline;
+    answer = tpi_bell_sleep(&host->bell, until, stop, argument);
+    if (answer == TPI_LATE && until != deadline)
+      answer = TPI_STOPPED;
     learn(host, since);
   }
   rest(host);
@@ -159,12 +163,15 @@ void tpi_host_arm (tpi_Host *host) {
   }
 }
 
-void tpi_host_doze (tpi_Host *host) {
+int tpi_host_doze (tpi_Host *host, uint64_t deadline) {
   uint64_t since = tpi_now();
-  while (tpi_see(&host->word) == TPI_ARMED)
-    tpi_word_wait(&host->word, TPI_ARMED, TPI_NEVER);
+  while (tpi_see(&host->word) == TPI_ARMED) {
+    if (!tpi_word_wait(&host->word, TPI_ARMED, deadline))
+      return 0;
+  }
   tpi_put(&host->word, TPI_AWAKE);
   learn(host, since);
+  return 1;
 }
 
 /* ---------------------------------------------------------------- */

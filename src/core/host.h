@@ -54,8 +54,9 @@ typedef struct tpi_Host {
   tpi_Bell bell;
   atomic_uint bell_of; /* 1 + the generation the bell was made in; 0: none */
   int dozes;           /* a worker: sleeps on the word, never has a bell */
-  unsigned thrift;     /* the owner's: its spins are halved that often */
-  tpi_Node *ready;     /* the owner's: what can go on, first come first... */
+  uint64_t stop_at; /* the owner's: then its sleeps are stopped, or TPI_NEVER */
+  unsigned thrift;  /* the owner's: its spins are halved that often */
+  tpi_Node *ready;  /* the owner's: what can go on, first come first... */
   tpi_Node **ready_end;
   unsigned ready_count;
 } tpi_Host;
@@ -102,12 +103,13 @@ int tpi_host_has_more (tpi_Host *host);
 int tpi_host_drain (tpi_Host *host);
 /* The owner: sleeps on the bell until woken, unless something is in the inbox
    or, for who waits for news, there are some. May return for no reason.
-   TPI_RUNG, TPI_LATE or TPI_STOPPED. */
+   TPI_RUNG, TPI_LATE or TPI_STOPPED; that too when it comes to `stop_at`. */
 int tpi_host_sleep (tpi_Host *host, int for_news, uint64_t deadline,
                     int (*stop)(void *), void *argument);
-/* The owner, a worker: about to sleep; then sleeps on the word. */
+/* The owner, a worker: about to sleep; then sleeps on the word. False if nobody
+   has woken it by then; it counts as about to sleep still. */
 void tpi_host_arm (tpi_Host *host);
-void tpi_host_doze (tpi_Host *host);
+int tpi_host_doze (tpi_Host *host, uint64_t deadline);
 /* Any thread: the owner shall hear of it; from here on it may be gone. */
 void tpi_host_tell (tpi_Host *host, tpi_Told *told);
 /* The owner: hears of all that was told. */

@@ -133,6 +133,10 @@ struct tpi_Worker {
   void *keeps;          /* of a kind of tasks that needs a place here, ... */
   void (*fini)(void *); /* ...and what becomes of it, on the worker, as long
                             as the pool is there */
+  uint64_t (*due)(
+      void *);          /* if not NULL, asked when it falls asleep: when... */
+  void (*tend)(void *); /* ...to call this, on the worker, if it is still
+                               asleep then; or TPI_NEVER */
   atomic_ullong completed, failed; /* it writes, any may read */
   tpi_Histogram waits, takes;
 };

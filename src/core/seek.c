@@ -2,6 +2,7 @@
 ** What a worker does next: the parked tasks that were told, then those in
 ** the queue, and else looking around, sleeping, leaving.
 */
+#include "core/clock.h"
 #include "core/parked.h"
 #include "core/thread.h"
 #include "core/word.h"
@@ -335,6 +336,32 @@ static void sleep_locked (tpi_Worker *worker) {
   tpi_host_arm(worker->host);
 }
 
+/* Has anybody taken it out of there to wake it? */
+static int leave_idle (tpi_Worker *worker) {
+  tp_Manager *pool = worker->pool;
+  tpi_Worker **w = &pool->idle;
+  int found;
+  tpi_lock(&pool->lock);
+  while (*w != NULL && *w != worker)
+    w = &(*w)->next_idle;
+  found = *w != NULL;
+  if (found) {
+    *w = worker->next_idle;
+    worker->awake = 1;
+  }
+  tpi_unlock(&pool->lock);
+  return found;
+}
+
+/* Until it is woken; false when it is not, and has to tend what it keeps. Who
+   is about to wake it uses it until it has, which is waited for. */
+static int rest (tpi_Worker *worker) {
+  uint64_t due = worker->due != NULL ? worker->due(worker->keeps) : TPI_NEVER;
+  if (tpi_host_doze(worker->host, due))
+    return 1;
+  return !leave_idle(worker) && tpi_host_doze(worker->host, TPI_NEVER);
+}
+
 tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
   tp_Manager *pool = worker->pool;
   int seeks = 0;
@@ -363,8 +390,9 @@ tpi_Task *tpi_pool_seek (tpi_Worker *worker, tpi_Run *run) {
     if (aside != NULL) {
       tpi_future_cancel(&aside->future, "the manager was shut down");
       tpi_future_release(&aside->future);
-    } else if (!seeks)
-      tpi_host_doze(worker->host);
+    } else if (!seeks && !rest(worker)) {
+      worker->tend(worker->keeps);
+    }
   }
 }
 

@@ -113,7 +113,7 @@ int tpi_l_promise (lua_State *L);
 /* The promise at that index, or NULL. */
 tp_Promise *tpi_to_promise (lua_State *L, const tpi_State *S, int index);
 /* Pushes one, which it retains. */
-void tpi_push_promise_of (lua_State *L, tp_Promise *promise);
+void tpi_push_promise_of (lua_State *L, tpi_State *S, tp_Promise *promise);
 /* ... fraction [note]: what it says of itself, from `index` on. */
 void tpi_tell_progress (lua_State *L, tpi_Future *future, int index);
 
@@ -261,7 +261,8 @@ void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep);
 int tpi_sleep_hooked (void *sleep);
 /* Lets an interrupt happen, if there was one. */
 void tpi_sleep_interrupt (lua_State *L, tpi_State *S);
-/* After a wait that was stopped: lets the interrupt happen, if it is one. */
+/* After a wait that was stopped: lets the interrupt happen, if it is one, and
+   collects if that is due (idle.h). */
 void tpi_sleep_stopped (lua_State *L, tpi_State *S);
 /* The same, but what it raises is left on top: true then. */
 int tpi_sleep_interrupted (lua_State *L, tpi_State *S);

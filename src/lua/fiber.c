@@ -6,6 +6,7 @@
 
 #include "core/follow.h"
 #include "core/memory.h"
+#include "lua/idle.h"
 #include "lua/local.h"
 
 /* ---------------------------------------------------------------- */
@@ -303,6 +304,7 @@ tpi_Outcome tpi_fiber_run (tpi_Place *place, tpi_LuaTask *task,
   below = fiber->below = place->fiber;
   current = tpi_peek(place->current);
   place->fiber = fiber;
+  tpi_idle_ran(place->S);
   tpi_put(&task->runner, place->pulse);
   outcome = proceed(place, fiber,
                     current != NULL && place->worker != NULL ? current : from);

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/pools.h"
+#include "lua/idle.h"
 #include "lua/place.h"
 
 tpi_Manager *tpi_push_manager_handle (lua_State *L) {
@@ -163,20 +164,24 @@ static void check_whole (lua_State *L, const tpi_Manager *manager) {
 typedef int Waiting (tp_Manager *pool, tpi_Parker *p, uint64_t deadline);
 
 /* In a worker: not its own pool, which waits for it. */
-static int wait_in_task (lua_State *L, const tpi_State *S,
-                         const tpi_Manager *manager, Waiting *waiting,
-                         uint64_t deadline) {
+static int wait_in_task (lua_State *L, tpi_State *S, const tpi_Manager *manager,
+                         Waiting *waiting, uint64_t deadline) {
   tpi_Worker *worker = S->place->worker;
-  tpi_Parker p;
-  int answer;
   if (tpi_place_pool(S->place) == manager->pool)
     return luaL_error(L, "a task cannot wait for all of the manager that it "
                          "runs in");
-  tpi_parker_init(&p, NULL, NULL, NULL);
-  tpi_worker_block(worker);
-  answer = waiting(manager->pool, &p, deadline);
-  tpi_worker_unblock(worker);
-  return answer == TPI_RUNG;
+  for (;;) {
+    uint64_t due = tpi_idle_due(S);
+    tpi_Parker p;
+    int answer;
+    tpi_parker_init(&p, NULL, NULL, NULL);
+    tpi_worker_block(worker);
+    answer = waiting(manager->pool, &p, due < deadline ? due : deadline);
+    tpi_worker_unblock(worker);
+    if (answer != TPI_LATE || due >= deadline)
+      return answer == TPI_RUNG;
+    tpi_idle_collect(L, S);
+  }
 }
 
 static int wait_on (lua_State *L, tpi_State *S, tpi_Manager *manager,
@@ -211,6 +216,7 @@ static int shut (lua_State *L, tpi_State *S, tpi_Manager *manager, int drain,
   uint64_t deadline = tpi_deadline(seconds);
   tpi_Parker p;
   int left;
+  tpi_idle_ran(S);
   tpi_pool_close(manager->pool);
   if (!drain)
     tpi_pool_cancel(manager->pool, NULL, reason);

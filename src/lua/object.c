@@ -278,7 +278,7 @@ static void push_rebuilt (tpi_Receiver *r, const tpi_Table *rebuilt) {
 void tpi_push_other (tpi_Receiver *r, const tp_Value *value) {
   const tpi_Table *table = tpi_tableof(value);
   if (value->tag & TPI_OBJECT) {
-    tpi_push_promise_of(r->L, tpi_value_object(value));
+    tpi_push_promise_of(r->L, tpi_state_find(r->L), tpi_value_object(value));
     return;
   }
   if (table == NULL) {

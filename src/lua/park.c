@@ -4,6 +4,7 @@
 */
 #include "core/alarm.h"
 #include "core/clock.h"
+#include "lua/idle.h"
 #include "lua/loop.h"
 
 int tpi_fiber_yields (lua_State *L, const tpi_Place *place) {
@@ -108,12 +109,31 @@ static int refuse_ring (lua_State *L, const tpi_Place *place) {
   return luaL_error(L, "tasks that would wait for each other: %s", place->ring);
 }
 
+/* Blocks the worker, and collects when that is due. A finalizer may clean up
+   the future that is awaited. */
+static int await_here (lua_State *L, tpi_Place *place, tpi_Future *future,
+                       uint64_t deadline) {
+  tpi_Task *task = &place->fiber->task->task;
+  uint64_t due;
+  int rc;
+  tpi_future_retain(future);
+  for (;;) {
+    due = tpi_idle_due(place->S);
+    rc = tpi_worker_await(place->worker, task, future,
+                          due < deadline ? due : deadline, place->ring,
+                          sizeof place->ring);
+    if (rc != TP_TIMEOUT || due >= deadline)
+      break;
+    tpi_idle_collect(L, place->S);
+  }
+  tpi_future_release(future);
+  return rc;
+}
+
 /* Where the coroutine cannot yield. */
 static int block (lua_State *L, tpi_Place *place, tpi_Future *future,
                   uint64_t deadline) {
-  tpi_Fiber *fiber = place->fiber;
-  int rc = tpi_worker_await(place->worker, &fiber->task->task, future, deadline,
-                            place->ring, sizeof place->ring);
+  int rc = await_here(L, place, future, deadline);
   if (rc == TP_INVALID)
     refuse_ring(L, place);
   if (rc == TP_FULL)
@@ -164,11 +184,9 @@ int tpi_fiber_back (lua_State *L, tpi_Place *place) {
 
 static int block_for (lua_State *L, tpi_Place *place, double seconds) {
   tpi_Future *alarm = tpi_alarm_new(seconds);
-  tpi_Task *task = &place->fiber->task->task;
   if (alarm == NULL)
     luaL_error(L, "not enough memory");
-  tpi_worker_await(place->worker, task, alarm, TPI_NEVER, place->ring,
-                   sizeof place->ring);
+  await_here(L, place, alarm, TPI_NEVER);
   tpi_alarm_release(alarm);
   tpi_fiber_check(L, place);
   return TP_TIMEOUT;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "lua/idle.h"
 
 /* ---------------------------------------------------------------- */
 /* Memory                                                            */
@@ -153,5 +154,6 @@ tpi_Place *tpi_place_of (tpi_Worker *worker) {
   }
   worker->keeps = place;
   worker->fini = close;
+  tpi_idle_tend(worker);
   return place;
 }

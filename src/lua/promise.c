@@ -5,41 +5,61 @@
 
 static const char name[] = "tidepool.Promise";
 
-/* A slot of its own, empty, on top. */
-static tp_Promise **push_slot (lua_State *L) {
-  tp_Promise **slot = lua_newuserdatauv(L, sizeof *slot, 0);
-  *slot = NULL;
+/* A Promise. */
+typedef struct Slot {
+  tp_Promise *promise; /* retained; or NULL */
+  int open;            /* it counts as one that this state has not settled */
+} Slot;
+
+/* One of its own, empty, on top. */
+static Slot *push_slot (lua_State *L) {
+  Slot *slot = lua_newuserdatauv(L, sizeof *slot, 0);
+  slot->promise = NULL;
+  slot->open = 0;
   luaL_setmetatable(L, name);
   tpi_state_note(L);
   return slot;
 }
 
+static void fill (tpi_State *S, Slot *slot, tp_Promise *promise) {
+  slot->promise = promise;
+  slot->open = 1;
+  S->promises++;
+}
+
+static void settled (tpi_State *S, Slot *slot) {
+  S->promises -= slot->open != 0;
+  slot->open = 0;
+}
+
 /* -> Future Promise */
 int tpi_l_promise (lua_State *L) {
-  const tpi_State *S = tpi_state_open(L);
+  tpi_State *S = tpi_state_open(L);
   tpi_Handle *handle = tpi_push_future_handle(L);
-  tp_Promise **slot = push_slot(L);
-  *slot = tpi_promise_new(S->host);
-  if (*slot == NULL)
+  Slot *slot = push_slot(L);
+  tp_Promise *promise = tpi_promise_new(S->host);
+  if (promise == NULL)
     luaL_error(L, "not enough memory");
-  handle->future = &(*slot)->future;
+  fill(S, slot, promise);
+  handle->future = &promise->future;
   return 2;
 }
 
 tp_Promise *tpi_to_promise (lua_State *L, const tpi_State *S, int index) {
-  tp_Promise **slot = lua_touserdata(L, index);
-  return slot != NULL && tpi_has_metatable(L, index, S->promise_mt) ? *slot
-                                                                    : NULL;
+  const Slot *slot = lua_touserdata(L, index);
+  return slot != NULL && tpi_has_metatable(L, index, S->promise_mt)
+             ? slot->promise
+             : NULL;
 }
 
-void tpi_push_promise_of (lua_State *L, tp_Promise *promise) {
-  tp_Promise **slot = push_slot(L);
+void tpi_push_promise_of (lua_State *L, tpi_State *S, tp_Promise *promise) {
+  Slot *slot = push_slot(L);
   tpi_promise_retain(promise);
-  *slot = promise;
+  fill(S, slot, promise);
 }
 
 static tp_Promise *self (lua_State *L) {
-  tp_Promise *promise = *(tp_Promise **)luaL_checkudata(L, 1, name);
+  tp_Promise *promise = ((Slot *)luaL_checkudata(L, 1, name))->promise;
   if (promise == NULL)
     luaL_error(L, "this Promise was collected");
   return promise;
@@ -49,7 +69,7 @@ static tp_Promise *self (lua_State *L) {
 /* Settling                                                          */
 /* ---------------------------------------------------------------- */
 
-static int follow (lua_State *L, const tpi_State *S, tp_Promise *promise) {
+static int follow (lua_State *L, tpi_State *S, tp_Promise *promise) {
   tpi_Future *future = tpi_check_future(L, S, 2);
   int rc;
   tpi_restore_results(L, future, 2);
@@ -57,6 +77,7 @@ static int follow (lua_State *L, const tpi_State *S, tp_Promise *promise) {
   rc = tpi_promise_follow(promise, future);
   if (rc == TP_INVALID)
     return luaL_error(L, "this promise would wait for itself");
+  settled(S, lua_touserdata(L, 1));
   lua_pushboolean(L, rc == TP_OK);
   return 1;
 }
@@ -74,12 +95,13 @@ static int resolve (lua_State *L) {
   for (int i = 2; i <= top; i++)
     tpi_send(L, S, values, i, "value", i - 1);
   lua_pushboolean(L, tpi_promise_resolve(promise, values));
+  settled(S, lua_touserdata(L, 1));
   return 1;
 }
 
 /* promise value -> was it this call? */
 static int reject (lua_State *L) {
-  const tpi_State *S = tpi_state(L);
+  tpi_State *S = tpi_state(L);
   tp_Promise *promise = self(L);
   tpi_List *failure;
   lua_settop(L, 2);
@@ -91,6 +113,7 @@ static int reject (lua_State *L) {
   }
   tpi_send_error(L, failure);
   lua_pushboolean(L, tpi_promise_reject(promise, failure));
+  settled(S, lua_touserdata(L, 1));
   return 1;
 }
 
@@ -136,11 +159,12 @@ static int equal (lua_State *L) {
 }
 
 static int collect (lua_State *L) {
-  tp_Promise **slot = luaL_checkudata(L, 1, name);
-  tp_Promise *promise = *slot;
+  Slot *slot = luaL_checkudata(L, 1, name);
+  tp_Promise *promise = slot->promise;
   if (!tpi_state_collects(L))
     return 0;
-  *slot = NULL;
+  slot->promise = NULL;
+  settled(lua_touserdata(L, lua_upvalueindex(TPI_UP_STATE)), slot);
   tpi_promise_release(promise);
   return 0;
 }

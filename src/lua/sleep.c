@@ -8,6 +8,8 @@
 */
 #include <limits.h>
 
+#include "core/clock.h"
+#include "lua/idle.h"
 #include "lua/loop.h"
 
 static int nothing (lua_State *L) {
@@ -64,12 +66,15 @@ void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep) {
   sleep->main = S->main;
   sleep->hook = lua_gethook(S->main);
   sleep->deaf = pending(S->main);
+  S->host->stop_at = tpi_idle_due(S);
   tpi_parker_init(&sleep->parker, S->host, tpi_sleep_hooked, sleep);
 }
 
 void tpi_sleep_stopped (lua_State *L, tpi_State *S) {
   if (lua_gethook(S->main) != NULL)
     let_hook_run(L, S);
+  if (tpi_now() >= S->host->stop_at)
+    tpi_idle_collect(L, S);
 }
 
 static int stopped (lua_State *L) {

@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "core/pin.h"
 #include "core/pools.h"
+#include "lua/idle.h"
 #include "lua/loop.h"
 
 enum { IDS = 1024, OWED = 4 * 1024 * 1024 };
@@ -59,6 +60,7 @@ static void step_collector (lua_State *L, size_t bytes) {
 
 void tpi_state_turn (lua_State *L, tpi_State *S) {
   tpi_Host *host = S->host;
+  tpi_idle_ran(S);
   if (tpi_peek(&host->unread.head) != NULL)
     tpi_report_unread(L, S);
   if (tpi_peek(&host->owed) + S->made >= OWED) {

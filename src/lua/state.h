@@ -57,6 +57,9 @@ typedef struct tpi_State {
   size_t made;              /* bytes of small tasks, not yet told to the
                                collector, as `owed` of the host */
   uint64_t next_id, end_id; /* ids of futures set aside for this state */
+  unsigned promises;        /* of its own that it has not settled; idle.h */
+  unsigned collections;     /* how many it may do before Lua has run again... */
+  uint64_t rested;          /* ...and when, at the earliest */
   tpi_Map seen;             /* tables met while sending one list */
   tpi_Key keys[TPI_KEYS];   /* and keys... */
   int keyed;                /* ...once there was one */

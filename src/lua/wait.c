@@ -54,6 +54,29 @@ static int sleep_once (lua_State *L, tpi_State *S, tpi_Future *future,
   return answer;
 }
 
+/* Notes what the running task awaits, so that rings are found. */
+static void note (lua_State *L, const tpi_Fiber *fiber,
+                  const tpi_Handle *handle) {
+  tpi_Place *place = fiber->place;
+  int rc = tpi_task_await(&fiber->task->task, tpi_future_at(L, handle), 0,
+                          place->ring, sizeof place->ring);
+  if (rc == TP_INVALID)
+    luaL_error(L, "tasks that would wait for each other: %s", place->ring);
+  if (rc == TP_FULL)
+    luaL_error(L, "what is awaited waits for this task, which cannot yield");
+}
+
+/* Hooks, and finalizers, may wait themselves meanwhile, in the same task. */
+static void stopped (lua_State *L, tpi_State *S, const tpi_Fiber *fiber,
+                     const tpi_Handle *handle) {
+  int noted = fiber != NULL && handle != NULL;
+  if (noted)
+    tpi_task_awaits_no_more(&fiber->task->task);
+  tpi_sleep_stopped(L, S);
+  if (noted)
+    note(L, fiber, handle);
+}
+
 /* Hooks, and what the loop runs, may clean the future up: it is looked at anew
    each time. A running task that was cancelled waits no more. */
 static int drive (lua_State *L, tpi_State *S, const tpi_Handle *handle,
@@ -87,26 +110,19 @@ static int drive (lua_State *L, tpi_State *S, const tpi_Handle *handle,
       return answer == TPI_RUNG ? TP_OK : TP_TIMEOUT;
     if (deadline != TPI_NEVER && tpi_until(deadline) == 0)
       deadline = 0; /* what is ready keeps us from sleeping, not from ending */
-    tpi_sleep_stopped(L, S);
+    stopped(L, S, fiber, handle);
   }
 }
 
-/* Notes what the running task awaits, so that rings are found. */
 static int drive_in_task (lua_State *L, tpi_State *S, tpi_Fiber *fiber,
                           const tpi_Handle *handle, uint64_t deadline) {
-  tpi_Place *place = fiber->place;
   tpi_Task *task = &fiber->task->task;
   int rc;
-  tpi_fiber_check(L, place);
+  tpi_fiber_check(L, fiber->place);
   if (task->awaits != NULL) /* of a wait that was interrupted */
     tpi_task_awaits_no_more(task);
-  rc = handle == NULL ? TP_OK
-                      : tpi_task_await(task, tpi_future_at(L, handle), 0,
-                                       place->ring, sizeof place->ring);
-  if (rc == TP_INVALID)
-    luaL_error(L, "tasks that would wait for each other: %s", place->ring);
-  if (rc == TP_FULL)
-    luaL_error(L, "what is awaited waits for this task, which cannot yield");
+  if (handle != NULL)
+    note(L, fiber, handle);
   rc = drive(L, S, handle, deadline);
   if (handle != NULL)
     tpi_task_awaits_no_more(task);

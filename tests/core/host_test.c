@@ -91,6 +91,16 @@ static void sleeps_end (void **state) {
   tpi_host_release(host);
 }
 
+static void sleeps_are_stopped_in_time (void **state) {
+  tpi_Host *host = with_bell();
+  (void)state;
+  host->stop_at = soon();
+  assert_int_equal(tpi_host_sleep(host, 0, limit(), NULL, NULL), TPI_STOPPED);
+  host->stop_at = limit();
+  assert_int_equal(tpi_host_sleep(host, 0, soon(), NULL, NULL), TPI_LATE);
+  tpi_host_release(host);
+}
+
 static void *wake (void *host) {
   tpi_host_wake(host);
   return NULL;
@@ -104,10 +114,20 @@ static void who_dozes_is_woken (void **state) {
     pthread_t thread;
     tpi_host_arm(host);
     assert_int_equal(pthread_create(&thread, NULL, wake, host), 0);
-    tpi_host_doze(host);
+    assert_true(tpi_host_doze(host, TPI_NEVER));
     pthread_join(thread, NULL);
     assert_int_equal(tpi_see(&host->word), TPI_AWAKE);
   }
+  tpi_host_release(host);
+}
+
+static void who_dozes_may_be_late_and_is_woken_then (void **state) {
+  tpi_Host *host = tpi_host_new(1);
+  (void)state;
+  tpi_host_arm(host);
+  assert_false(tpi_host_doze(host, soon()));
+  tpi_host_wake(host);
+  assert_true(tpi_host_doze(host, TPI_NEVER));
   tpi_host_release(host);
 }
 
@@ -244,7 +264,9 @@ int main (void) {
       cmocka_unit_test(news_are_heard_once),
       cmocka_unit_test(who_listens_has_a_readable_descriptor),
       cmocka_unit_test(sleeps_end),
+      cmocka_unit_test(sleeps_are_stopped_in_time),
       cmocka_unit_test(who_dozes_is_woken),
+      cmocka_unit_test(who_dozes_may_be_late_and_is_woken_then),
       cmocka_unit_test(short_sleeps_lengthen_the_spin),
       cmocka_unit_test(no_ring_is_lost),
       cmocka_unit_test(heralds_tell_other_hosts),

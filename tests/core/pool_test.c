@@ -27,9 +27,30 @@ static int wait_gate (tp_Context *ctx) {
   return TP_OK;
 }
 
+static atomic_uint tended;
+
+static uint64_t very_soon (void *keeps) {
+  (void)keeps;
+  return tpi_now() + 20 * 1000;
+}
+
+static void tend (void *keeps) {
+  (void)keeps;
+  atomic_fetch_add(&tended, 1);
+}
+
+/* From now on its worker has something to tend while it is idle. */
+static int keep (tp_Context *ctx) {
+  tpi_Worker *worker = tpi_context(ctx)->worker;
+  worker->due = very_soon;
+  worker->tend = tend;
+  return TP_OK;
+}
+
 static const tp_Function functions[] = {{"p.add", add, "integer, integer"},
                                         {"p.count", count, NULL},
                                         {"p.gate", wait_gate, NULL},
+                                        {"p.keep", keep, NULL},
                                         {NULL, NULL, NULL}};
 
 static tp_Manager *make (unsigned workers, unsigned queue) {
@@ -222,6 +243,32 @@ static void cancelling_settles_all (void **state) {
   finish(pool);
 }
 
+static void submit_and_await (tp_Manager *pool, const char *name) {
+  tpi_Task *t = task(pool, name, 0);
+  assert_int_equal(tpi_pool_submit(pool, t, NULL), TP_OK);
+  await(t);
+  tpi_future_release(&t->future);
+}
+
+/* Whether the work comes before, while or after it wakes by itself. */
+static void idle_workers_tend_and_are_woken (void **state) {
+  tp_Manager *pool = make(1, 10);
+  uint64_t limit = tpi_deadline(60);
+  (void)state;
+  tpi_put(&tended, 0);
+  submit_and_await(pool, "p.keep");
+  for (int i = 0; i < 3000; i++) {
+    submit_and_await(pool, "p.count");
+    for (uint64_t until = tpi_now() + (uint64_t)(i % 40) * 1000;
+         tpi_now() < until;)
+      tpi_relax();
+  }
+  assert_int_equal(runs, 3000);
+  while (tpi_see(&tended) == 0)
+    assert_true(tpi_until(limit) > 0);
+  finish(pool);
+}
+
 static void names_are_found_while_open (void **state) {
   tpi_PoolOptions options = {1, 1, 0, "pool_test", NULL, NULL};
   tp_Manager *pool, *again;
@@ -244,6 +291,7 @@ int main (void) {
       cmocka_unit_test(who_stands_at_the_door_enters_or_is_late),
       cmocka_unit_test(closing_drains_and_refuses),
       cmocka_unit_test(cancelling_settles_all),
+      cmocka_unit_test(idle_workers_tend_and_are_woken),
       cmocka_unit_test(names_are_found_while_open),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
