@@ -1,4 +1,4 @@
--- luacheck: ignore 111 113 431
+-- luacheck: ignore 111 113 231 241 431
 -- A Lua state that sleeps collects what keeps others waiting: promises that
 -- were dropped, scopes that were left behind.
 
