@@ -201,7 +201,7 @@ rock-check: ## install the rock into an empty folder and use it there
 	@$(RUN) tests/rock/run.sh
 
 # Each checker has a build of its own.
-.PHONY: check-portable check-asan check-ubsan check-tsan check-valgrind check-oom stress
+.PHONY: check-portable check-asan check-ubsan check-tsan check-valgrind check-oom stress check-chaos
 checked = @+$(MAKE) --no-print-directory BUILD=build/$1 SANITIZE=$2
 check-portable: ## the suite without what only Linux has
 	@+$(MAKE) --no-print-directory BUILD=build/portable \
@@ -229,6 +229,9 @@ run-oom: all $(TEST_MODULES) $(OOM)
 stress: all $(TEST_MODULES) $(STRESS) ## STRESS_SECONDS=60 make stress
 	@$(if $(STRESS),STRESS_SECONDS='$(STRESS_SECONDS)' $(RUN) $(STRESS),\
 	  echo 'tests/stress is empty')
+
+check-chaos: ## the stress, and threads that yield at random
+	@+$(MAKE) --no-print-directory BUILD=build/chaos DEFS=-DTPI_CHAOS stress
 
 # ------------------------------------------------------------------- rules
 

@@ -47,6 +47,7 @@ build = {
         "src/core/bell.c",
         "src/core/blob.c",
         "src/core/cancel.c",
+        "src/core/chaos.c",
         "src/core/clock.c",
         "src/core/convert.c",
         "src/core/copy.c",

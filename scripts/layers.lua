@@ -53,12 +53,13 @@ local core = {
   { "thread",    "lock memory" },
   { "bell",      "clock memory" },
   { "lock",      "word atomic" },
-  { "word",      "clock" },
+  { "word",      "clock chaos" },
   { "memory",    "atomic" },
   { "pin",       "" },
   { "waiter",    "" },
   { "clock",     "" },
-  { "atomic",    "" },
+  { "atomic",    "chaos" },
+  { "chaos",     "" },
 }
 
 local LUA_HEADERS = {

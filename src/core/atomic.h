@@ -13,27 +13,35 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "core/chaos.h"
+
 /* sequentially consistent */
-#define tpi_see(p) atomic_load(p)
-#define tpi_put(p, v) atomic_store(p, v)
-#define tpi_swap(p, v) atomic_exchange(p, v)
-#define tpi_cas(p, old, v) atomic_compare_exchange_strong(p, old, v)
-#define tpi_or(p, v) atomic_fetch_or(p, v)
-#define tpi_and(p, v) atomic_fetch_and(p, v)
+#define tpi_see(p) ((void)TPI_CHANCE, atomic_load(p))
+#define tpi_put(p, v) ((void)TPI_CHANCE, atomic_store(p, v))
+#define tpi_swap(p, v) ((void)TPI_CHANCE, atomic_exchange(p, v))
+#define tpi_cas(p, old, v) \
+  ((void)TPI_CHANCE, atomic_compare_exchange_strong(p, old, v))
+#define tpi_or(p, v) ((void)TPI_CHANCE, atomic_fetch_or(p, v))
+#define tpi_and(p, v) ((void)TPI_CHANCE, atomic_fetch_and(p, v))
 
 /* acquire and release */
-#define tpi_load(p) atomic_load_explicit(p, memory_order_acquire)
-#define tpi_store(p, v) atomic_store_explicit(p, v, memory_order_release)
+#define tpi_load(p) \
+  ((void)TPI_CHANCE, atomic_load_explicit(p, memory_order_acquire))
+#define tpi_store(p, v) \
+  ((void)TPI_CHANCE, atomic_store_explicit(p, v, memory_order_release))
 
 /* relaxed: a hint, or a counter that orders nothing */
-#define tpi_peek(p) atomic_load_explicit(p, memory_order_relaxed)
-#define tpi_poke(p, v) atomic_store_explicit(p, v, memory_order_relaxed)
-#define tpi_count(p, n) atomic_fetch_add_explicit(p, n, memory_order_relaxed)
+#define tpi_peek(p) \
+  ((void)TPI_CHANCE, atomic_load_explicit(p, memory_order_relaxed))
+#define tpi_poke(p, v) \
+  ((void)TPI_CHANCE, atomic_store_explicit(p, v, memory_order_relaxed))
+#define tpi_count(p, n) \
+  ((void)TPI_CHANCE, atomic_fetch_add_explicit(p, n, memory_order_relaxed))
 
 /* Reference counts: one more needs no order, the last one sees all. */
-#define tpi_ref(p) ((void)atomic_fetch_add_explicit(p, 1, memory_order_relaxed))
+#define tpi_ref(p) ((void)tpi_count(p, 1))
 #define tpi_unref(p) \
-  (atomic_fetch_sub_explicit(p, 1, memory_order_acq_rel) == 1)
+  ((void)TPI_CHANCE, atomic_fetch_sub_explicit(p, 1, memory_order_acq_rel) == 1)
 
 enum { TPI_LINE = 64 }; /* bytes that travel between processors together */
 

@@ -26,12 +26,14 @@ void tpi_unlock_slow (tpi_Lock *lock);
 
 static inline void tpi_lock (tpi_Lock *lock) {
   unsigned is_free = 0;
+  (void)TPI_CHANCE;
   if (!atomic_compare_exchange_strong_explicit(
           &lock->word, &is_free, 1, memory_order_acquire, memory_order_relaxed))
     tpi_lock_slow(lock);
 }
 
 static inline void tpi_unlock (tpi_Lock *lock) {
+  (void)TPI_CHANCE;
   /* pairs with the acquire of whoever takes it next */
   if (atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2)
     tpi_unlock_slow(lock);
