@@ -181,6 +181,8 @@ static inline unsigned tpi_key_place (const char *string) {
 
 /* Before the values of one list: what they share is kept within it. */
 void tpi_send_begin (tpi_State *S);
+/* The same for the results of a future, which must not be one of them. */
+void tpi_send_begin_results (tpi_State *S, const tpi_Future *whose);
 /* Appends the Lua value at `index` to the list. Raises, with the path to it,
    when it cannot cross; `what` is what messages call it ("argument", 2), with
    number 0 if there is just one. May call Lua (__tidepool). */

@@ -117,7 +117,7 @@ static void send_results (lua_State *L, tpi_Place *place, tpi_Fiber *fiber) {
   tpi_List *results = &tpi_fiber_future(fiber)->results;
   int top = lua_gettop(L);
   results->count = 0;
-  tpi_send_begin(place->S);
+  tpi_send_begin_results(place->S, tpi_fiber_future(fiber));
   for (int i = 2; i <= top; i++)
     tpi_send(L, place->S, results, i, "result", i - 1);
 }

@@ -355,7 +355,7 @@ void tpi_local_lend (lua_State *L, tpi_State *S, tpi_Future *future,
     return;
   tpi_handle_begin(handle);
   list = tpi_push_list(L);
-  tpi_send_begin(S);
+  tpi_send_begin_results(S, future);
   for (int i = 1; i <= n; i++)
     tpi_send(L, S, list, top + i, "result", i);
   if (future->results.items == NULL) {

@@ -91,7 +91,7 @@ static int resolve (lua_State *L) {
   if (top == 2 && tpi_is_future(L, S, 2))
     return follow(L, S, promise);
   values = tpi_push_list(L);
-  tpi_send_begin(S);
+  tpi_send_begin_results(S, &promise->future);
   for (int i = 2; i <= top; i++)
     tpi_send(L, S, values, i, "value", i - 1);
   lua_pushboolean(L, tpi_promise_resolve(promise, values));

@@ -275,6 +275,10 @@ static tp_Value send_userdata (tpi_Sender *s, int index, const tpi_Path *path,
   tpi_Future *future = tpi_to_future(s->L, s->S, index);
   tpi_Manager *manager = tpi_to_manager(s->L, s->S, index);
   tp_Promise *promise = tpi_to_promise(s->L, s->S, index);
+  const tpi_Future *own = promise != NULL ? &promise->future : future;
+  if (own != NULL && own == s->S->whose)
+    tpi_refuse(s, path, "a future cannot be among its own results, "
+                        "for it would keep itself");
   if (future != NULL) {
     if (tpi_is_local(future))
       lend_local(s, index, future);
@@ -344,11 +348,13 @@ tp_Value tpi_send_value (tpi_Sender *s, int index, const tpi_Path *path,
 /* What it raises passes on; what this list has met is lost then, with it. */
 void tpi_send_aside (tpi_Sender *s, int nargs, int nresults) {
   tpi_Map seen = s->S->seen;
+  const tpi_Future *whose = s->S->whose;
   int rc;
   memset(&s->S->seen, 0, sizeof s->S->seen);
   rc = lua_pcall(s->L, nargs, nresults, 0);
   tpi_map_fini(&s->S->seen);
   s->S->seen = seen;
+  s->S->whose = whose;
   s->S->keyed = 0;
   if (rc != LUA_OK)
     lua_error(s->L);
@@ -356,7 +362,13 @@ void tpi_send_aside (tpi_Sender *s, int nargs, int nresults) {
 
 void tpi_send_begin (tpi_State *S) {
   tpi_map_clear(&S->seen);
+  S->whose = NULL;
   S->keyed = 0;
+}
+
+void tpi_send_begin_results (tpi_State *S, const tpi_Future *whose) {
+  tpi_send_begin(S);
+  S->whose = whose;
 }
 
 void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,

@@ -61,6 +61,7 @@ typedef struct tpi_State {
   unsigned collections;     /* how many it may do before Lua has run again... */
   uint64_t rested;          /* ...and when, at the earliest */
   tpi_Map seen;             /* tables met while sending one list */
+  const struct tpi_Future *whose; /* its results are sent; or NULL */
   tpi_Key keys[TPI_KEYS];   /* and keys... */
   int keyed;                /* ...once there was one */
   int handler;              /* reference of the on_unhandled function */
