@@ -107,6 +107,9 @@ void tpi_check_args (lua_State *L, tpi_State *S, const tpi_Function *function,
       return; /* more than it takes, as Lua does not mind */
     if (param->optional && lua_isnoneornil(L, first + i))
       continue;
+    if (first + i <= top && param->type != TPI_ANY &&
+        fits(L, S, (tpi_ParamType)param->type, first + i))
+      continue;
     if (follows && param->type != TPI_IS_FUTURE &&
         tpi_to_future(L, S, first + i) != NULL) {
       if (first + i == top)
@@ -117,7 +120,7 @@ void tpi_check_args (lua_State *L, tpi_State *S, const tpi_Function *function,
       luaL_error(L, "bad argument #%d to '%s' (%s expected, got no value)",
                  i + 1, function->name,
                  tpi_param_name((tpi_ParamType)param->type));
-    if (!fits(L, S, (tpi_ParamType)param->type, first + i))
+    if (first + i <= top && param->type != TPI_ANY)
       bad_argument(L, function, param, first + i, i + 1);
   }
 }

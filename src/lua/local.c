@@ -36,7 +36,7 @@ const tpi_TaskClass tpi_local_task = {
 /* ---------------------------------------------------------------- */
 
 /* function args... Future -> the same; the Future keeps the function, with its
-   arguments in a table if there are any */
+   arguments in a table if there are any: 0 is how many values these are */
 static void keep_call (lua_State *L, int first) {
   int future = lua_gettop(L), n = future - first;
   luaL_checkstack(L, 6, "too many arguments");
@@ -50,7 +50,7 @@ static void keep_call (lua_State *L, int first) {
       lua_rawseti(L, -2, i + 1);
     }
     lua_pushinteger(L, n);
-    lua_setfield(L, -2, "n");
+    lua_rawseti(L, -2, 0);
   }
   lua_setiuservalue(L, future, 1);
 }
@@ -64,7 +64,7 @@ int tpi_local_push (lua_State *L, const tpi_LuaTask *task) {
   }
   lua_remove(L, -2);
   call = lua_gettop(L);
-  lua_getfield(L, call, "n");
+  lua_rawgeti(L, call, 0);
   n = (int)lua_tointeger(L, -1);
   lua_pop(L, 1);
   luaL_checkstack(L, n, "too many arguments");
@@ -83,7 +83,6 @@ static tpi_LuaTask *new_task (lua_State *L, tpi_State *S, tpi_Place *place,
   tpi_LuaTask *task;
   lua_pushvalue(L, lua_upvalueindex(TPI_UP_FUTURE));
   lua_setmetatable(L, -2);
-  tpi_state_note(L);
   keep_call(L, first);
   task = (tpi_LuaTask *)(void *)tpi_task_new(&tpi_local_task, NULL, pool,
                                              S->host, ROOM);

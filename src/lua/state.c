@@ -71,20 +71,7 @@ void tpi_state_turn (lua_State *L, tpi_State *S) {
   }
 }
 
-/* 0 when the program has stopped the collector; less in a finalizer, but not
-   before 5.4.4. */
-static int is_finalizing (lua_State *L) {
-  int running = lua_gc(L, LUA_GCISRUNNING);
-#if LUA_VERSION_NUM >= 505 || LUA_VERSION_RELEASE_NUM >= 50404
-  return running < 0;
-#else
-  return !running;
-#endif
-}
-
-void tpi_state_note (lua_State *L) {
-  if (!is_finalizing(L))
-    return;
+void tpi_state_note_late (lua_State *L) {
   luaL_checkstack(L, 4, NULL);
   tpi_push_upvalue(L, TPI_UP_LATE);
   if (lua_istable(L, -1)) {

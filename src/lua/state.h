@@ -101,8 +101,22 @@ uint64_t tpi_state_id (tpi_State *S);
 ** anything.
 */
 
-/* The new userdata on top, which owns nothing yet; it stays. */
-void tpi_state_note (lua_State *L);
+/* In a finalizer? Until 5.4.3 also where the program has stopped the collector,
+   which does no harm. */
+static inline int tpi_state_finalizes (lua_State *L) {
+#if LUA_VERSION_NUM >= 505 || LUA_VERSION_RELEASE_NUM >= 50404
+  return lua_gc(L, LUA_GCISRUNNING) < 0;
+#else
+  return !lua_gc(L, LUA_GCISRUNNING);
+#endif
+}
+/* The new userdata on top, which owns nothing yet, was made in a finalizer; it
+   stays. */
+void tpi_state_note_late (lua_State *L);
+static inline void tpi_state_note (lua_State *L) {
+  if (tpi_state_finalizes(L))
+    tpi_state_note_late(L);
+}
 /* In a __gc with our upvalues: was it called by the collector? */
 int tpi_state_collects (lua_State *L);
 

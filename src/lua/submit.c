@@ -18,13 +18,16 @@ enum { SMALL = 256, MOST_ROOM = 2048 };
 /* ---------------------------------------------------------------- */
 
 /* Bytes for the arguments and a first result, so that small calls are one
-   allocation. */
-static size_t room_for (lua_State *L, int first, int top) {
+   allocation; and is there anything among them that may be a Future? */
+static size_t room_for (lua_State *L, int first, int top, int *userdata) {
   size_t room = sizeof(tp_Value);
+  *userdata = 0;
   for (int i = first; i <= top; i++) {
+    int type = lua_type(L, i);
     room += sizeof(tp_Value);
-    if (lua_type(L, i) == LUA_TSTRING && lua_rawlen(L, i) < SMALL)
+    if (type == LUA_TSTRING && lua_rawlen(L, i) < SMALL)
       room += (lua_rawlen(L, i) + 8) & ~(size_t)7;
+    *userdata |= type == LUA_TUSERDATA;
   }
   return room < MOST_ROOM ? room : MOST_ROOM;
 }
@@ -122,12 +125,14 @@ static void follow (lua_State *L, tpi_State *S, tpi_Task *task,
 tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
                         const tpi_Target *t, int first) {
   int top = lua_gettop(L), carried = t->function == NULL && !t->plain;
+  int userdata;
+  size_t room = room_for(L, first, top, &userdata);
   tpi_Handle *handle = tpi_new_handle(L, 0);
   tpi_Task *task;
   tpi_List *list;
   lua_pushvalue(L, lua_upvalueindex(TPI_UP_FUTURE));
   lua_setmetatable(L, -2);
-  task = new_any_task(S, manager, t, room_for(L, first, top));
+  task = new_any_task(S, manager, t, room);
   if (task == NULL)
     luaL_error(L, "not enough memory");
   handle->future = &task->future;
@@ -137,7 +142,8 @@ tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
   if ((top >= first || carried) &&
       tpi_list_reserve(list, (size_t)(top - first + 1 + carried)) != TP_OK)
     luaL_error(L, "not enough memory");
-  follow(L, S, task, t, first, top, carried);
+  if (userdata)
+    follow(L, S, task, t, first, top, carried);
   tpi_send_begin(S);
   if (carried)
     tpi_send(L, S, list, t->index, "the function", 0);
