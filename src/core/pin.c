@@ -21,3 +21,9 @@ void tpi_pin (const void *address) {
       dlclose(object); /* the count; NODELETE stays */
   }
 }
+
+int tpi_same_module (const void *a, const void *b) {
+  Dl_info one, other;
+  return dladdr(a, &one) != 0 && dladdr(b, &other) != 0 &&
+         one.dli_fbase == other.dli_fbase;
+}

@@ -14,6 +14,8 @@ void tpi_pin (const void *address);
 /* The path of the object that holds this address, as it was loaded; it lives
    as long as the object is mapped. */
 const char *tpi_pin_path (const void *address);
+/* Are both addresses in one shared object, or both in the program? */
+int tpi_same_module (const void *a, const void *b);
 
 #pragma GCC visibility pop
 #endif

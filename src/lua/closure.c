@@ -9,7 +9,9 @@
 */
 #include <string.h>
 
+#include "core/pin.h"
 #include "lua/code.h"
+#include "lua/place.h"
 #include "lua/send.h"
 
 /* ---------------------------------------------------------------- */
@@ -217,6 +219,17 @@ static void push_closure (tpi_Receiver *r, const tpi_Table *closure) {
     set_upvalue(r, &closure->table.array[i], function, (int)i);
 }
 
+/* C code of others sees the coroutines of a worker. */
+static void push_light (lua_State *L, lua_CFunction function) {
+  tpi_Place *place = tpi_state_find(L)->place;
+  lua_pushcfunction(L, function);
+  tpi_replace_arrived(L);
+  if (place != NULL && !place->exposed &&
+      !tpi_same_module((const void *)(uintptr_t)function,
+                       (const void *)(uintptr_t)lua_newthread))
+    tpi_place_expose(place);
+}
+
 void tpi_push_function (tpi_Receiver *r, const tp_Value *value) {
   const tpi_Table *closure = tpi_tableof(value);
   if (closure != NULL) {
@@ -224,7 +237,6 @@ void tpi_push_function (tpi_Receiver *r, const tp_Value *value) {
   } else if (value->tag & TPI_OBJECT) {
     tpi_code_push(r->L, tpi_value_object(value));
   } else {
-    lua_pushcfunction(r->L, (lua_CFunction)(intptr_t)value->as.integer);
-    tpi_replace_arrived(r->L);
+    push_light(r->L, (lua_CFunction)(intptr_t)value->as.integer);
   }
 }

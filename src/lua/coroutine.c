@@ -167,6 +167,7 @@ static int co_isyieldable (lua_State *L) {
 
 static int co_running (lua_State *L) {
   int main = lua_pushthread(L);
+  tpi_fiber_expose(tpi_place_at(L));
   lua_pushboolean(L, main || is_base(L));
   return 2;
 }

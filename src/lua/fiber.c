@@ -89,12 +89,20 @@ static void drop_base (tpi_Fiber *fiber) {
   luaL_unref(fiber->place->L, LUA_REGISTRYINDEX, fiber->reference);
 }
 
-/* It has come to an end by itself: the next task may have it. Its stack is
-   empty: to who has kept the coroutine it is dead. */
+/* A coroutine is an object: what its task has kept it for, a key of a table or
+   a handle, must not be another task's. So it serves again only in a worker,
+   and only if nothing can have got hold of it: neither the task, nor C code,
+   which sees the lua_State that it runs in. */
+static int is_unknown (const tpi_Fiber *fiber) {
+  const tpi_Place *place = fiber->place;
+  return place->worker != NULL && !place->exposed && !fiber->exposed;
+}
+
+/* It has come to an end by itself: the next task may have it. */
 static void give_back_base (tpi_Fiber *fiber) {
   tpi_Place *place = fiber->place;
   tpi_Base *base;
-  if (place->base_count == TPI_MOST_FREE) {
+  if (place->base_count == TPI_MOST_FREE || !is_unknown(fiber)) {
     drop_base(fiber);
     return;
   }
@@ -103,6 +111,13 @@ static void give_back_base (tpi_Fiber *fiber) {
   base = &place->bases[place->base_count++];
   base->L = fiber->base;
   base->reference = fiber->reference;
+}
+
+void tpi_place_expose (tpi_Place *place) {
+  place->exposed = 1;
+  while (place->base_count > 0)
+    luaL_unref(place->L, LUA_REGISTRYINDEX,
+               place->bases[--place->base_count].reference);
 }
 
 /* ---------------------------------------------------------------- */

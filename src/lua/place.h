@@ -4,8 +4,8 @@
 ** The thread that runs the Lua state, but for what says otherwise. That of a
 ** worker is made by the worker's first Lua task and closed when the worker
 ** leaves; that of a program has a Place, its loop, from the first coroutine on
-** that it spawns. Each task runs as a coroutine, the base of its Fiber; both
-** are recycled.
+** that it spawns. Each task runs as a coroutine, the base of its Fiber. Fibers
+** are recycled; bases in a worker, as long as nobody can tell.
 **
 ** Tasks of a pool come to a worker. Local ones are spawned by Lua code and
 ** stay in its Lua state (local.h). A task that has run has a fiber, and the
@@ -63,6 +63,7 @@ struct tpi_Fiber {
   int sends;           /* what it raises is about values crossing */
   int failed;          /* it has raised */
   int follows;         /* ...because a future that it follows was cancelled */
+  int exposed;         /* somebody may have kept its base */
   int rigid;           /* a coroutine below `current` cannot yield */
   uint64_t held;       /* since when that waits for a __close, or 0 */
   uint64_t told;       /* when it was first interrupted, or 0 */
@@ -74,7 +75,7 @@ struct tpi_Fiber {
   tpi_Fiber *older, *younger;
 };
 
-/* A coroutine whose task has ended. */
+/* A coroutine of a worker whose task has ended; nobody has it but us. */
 typedef struct tpi_Base {
   lua_State *L;
   int reference;
@@ -93,6 +94,7 @@ struct tpi_Place {
   tpi_Fiber *free;
   unsigned free_count, base_count;
   tpi_Base bases[TPI_MOST_FREE];
+  int exposed;         /* C code may see, or has seen, any base */
   int body;            /* reference of what runs in them, or 0 */
   tpi_Item parked;     /* a program's: those that wait, or have not begun */
   unsigned depth;      /* a program's: tasks on top of each other */
@@ -203,6 +205,13 @@ void tpi_fiber_push_body (lua_State *L);
 /* Begins, or goes on; from is the coroutine that runs, or NULL. */
 tpi_Outcome tpi_fiber_run (tpi_Place *place, tpi_LuaTask *task,
                            lua_State *from);
+/* The running task may keep its coroutine. */
+static inline void tpi_fiber_expose (const tpi_Place *place) {
+  if (place->fiber != NULL)
+    place->fiber->exposed = 1;
+}
+/* From now on no coroutine of that Lua state serves again. */
+void tpi_place_expose (tpi_Place *place);
 /* Of a task that ends, or never begins. */
 void tpi_fiber_free (tpi_Fiber *fiber);
 void tpi_fibers_free (tpi_Place *place);
@@ -261,7 +270,8 @@ void tpi_failure_broken (const tpi_Place *place, tpi_LuaTask *task);
 /* --- coroutine.c, worklib.c, spawn.c, current.c --- */
 
 void tpi_open_coroutines (lua_State *L);
-/* print, io.write, os.exit, os.setlocale, debug.sethook */
+/* print, io.write, os.exit, os.setlocale, debug.sethook, and what tells that
+   coroutines may be kept */
 void tpi_open_worklib (lua_State *L);
 /* os.execute, io.popen */
 void tpi_open_spawn (lua_State *L);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <lualib.h>
+
 #include "lua/place.h"
 
 static int print (lua_State *L) {
@@ -121,6 +123,7 @@ static int os_setlocale (lua_State *L) {
    upvalue: Lua's own */
 static int debug_sethook (lua_State *L) {
   tpi_Place *place = tpi_place_at(L);
+  tpi_fiber_expose(place);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, 0);
@@ -129,7 +132,41 @@ static int debug_sethook (lua_State *L) {
   return 0;
 }
 
+/* All coroutines stand in there. upvalue: Lua's own */
+static int debug_getregistry (lua_State *L) {
+  tpi_place_expose(tpi_place_at(L));
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+/* What finds, or loads, C code of others. upvalue: Lua's own */
+static int find_c_code (lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  if (lua_isfunction(L, 1) || lua_isboolean(L, 1))
+    tpi_place_expose(tpi_place_at(L));
+  return lua_gettop(L);
+}
+
+static void open_package (lua_State *L) {
+  lua_getglobal(L, LUA_LOADLIBNAME);
+  lua_getfield(L, -1, "loadlib");
+  lua_pushcclosure(L, find_c_code, 1);
+  tpi_replace(L, "loadlib");
+  lua_getfield(L, -1, "searchers");
+  for (int i = 3; i <= 4; i++) { /* those for C; 4: all in one */
+    lua_rawgeti(L, -1, i);
+    lua_pushcclosure(L, find_c_code, 1);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pop(L, 2);
+}
+
 void tpi_open_worklib (lua_State *L) {
+  open_package(L);
   lua_pushglobaltable(L);
   lua_pushcfunction(L, print);
   tpi_replace(L, "print");
@@ -150,5 +187,8 @@ void tpi_open_worklib (lua_State *L) {
   lua_getfield(L, -1, "sethook");
   lua_pushcclosure(L, debug_sethook, 1);
   tpi_replace(L, "sethook");
+  lua_getfield(L, -1, "getregistry");
+  lua_pushcclosure(L, debug_getregistry, 1);
+  tpi_replace(L, "getregistry");
   lua_pop(L, 6);
 }

@@ -217,8 +217,16 @@ static int new_state (lua_State *L) {
   return 1;
 }
 
-const luaL_Reg tt_state_lua[] = {
-    {"newstate", new_state}, {"join", l_join}, {NULL, NULL}};
+/* -> the running coroutine, as C code can tell */
+static int l_thread (lua_State *L) {
+  lua_pushthread(L);
+  return 1;
+}
+
+const luaL_Reg tt_state_lua[] = {{"newstate", new_state},
+                                 {"join", l_join},
+                                 {"thread", l_thread},
+                                 {NULL, NULL}};
 
 void tt_state_open (lua_State *L) {
   if (luaL_newmetatable(L, HANDLE)) {
