@@ -5,10 +5,6 @@ local places = require "spec.support.places"
 local session = require "spec.support.session"
 local tidepool = require "tidepool"
 
--- busted gives its files an environment of their own, which would cross by
--- value; functions for the workers are to see the globals.
-local after_each, describe, it = after_each, describe, it
-local _ENV = _G -- luacheck: ignore 211
 
 local generations = session.check and 300 or 10000
 

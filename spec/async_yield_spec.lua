@@ -7,11 +7,7 @@
 local session = require "spec.support.session"
 local tidepool = require "tidepool"
 
--- busted gives its files an environment of their own, which would cross by
--- value; functions for the workers are to see the globals.
-local after_each, describe, it = after_each, describe, it
-local expect = assert -- which functions for workers must not hold
-local _ENV = _G -- luacheck: ignore 211
+local expect = assert
 
 local limit = session.limit
 

@@ -4,19 +4,17 @@
 local session = require "spec.support.session"
 local tidepool = require "tidepool"
 
-local after_each, describe, it = after_each, describe, it
-local expect = assert -- which functions for workers must not hold
-local _ENV = _G -- luacheck: ignore 211
+local expect = assert
 
 local limit = session.limit
 
 -- What the coroutine, or the task, of before has left under this one; it leaves
 -- something itself. `own` says who runs.
 local function context(own)
-  kept = kept or setmetatable({}, { __mode = "k" }) -- luacheck: ignore 111 113
+  _G.kept = _G.kept or setmetatable({}, { __mode = "k" })
   local me = own()
-  local before = kept[me] -- luacheck: ignore 113
-  kept[me] = true -- luacheck: ignore 112
+  local before = _G.kept[me]
+  _G.kept[me] = true
   return before
 end
 
@@ -92,11 +90,11 @@ describe("a coroutine", function ()
   it("of a task stays dead too", function ()
     local pool = session.pool()
     pool:call(function ()
-      old = coroutine.running() -- luacheck: ignore 111
+      _G.old = coroutine.running()
     end):await(limit)
     expect.are.equal("dead false", pool:call(function ()
-      return coroutine.status(old) .. " " -- luacheck: ignore 113
-        .. tostring((coroutine.resume(old))) -- luacheck: ignore 113
+      return coroutine.status(_G.old) .. " "
+        .. tostring((coroutine.resume(_G.old)))
     end):await(limit))
   end)
 end)

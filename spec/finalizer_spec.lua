@@ -7,11 +7,6 @@ local tidepool = require "tidepool"
 
 local limit = session.limit
 
--- busted gives its files an environment of their own, which would cross by
--- value; functions for the workers are to see the globals.
-local after_each, describe, it = after_each, describe, it
-local assert = assert
-local _ENV = _G -- luacheck: ignore 211
 
 local function by_hand(object)
   getmetatable(object).__gc(object)
@@ -208,7 +203,7 @@ describe("what a finalizer makes while its Lua state closes", function ()
   it("is given back", function ()
     local pool = session.pool { workers = 1, name = "finalizer" }
     local future, promise = tidepool.promise()
-    pool:call(function (given) kept = given end, promise):await(limit)
+    pool:call(function (given) _G.kept = given end, promise):await(limit)
     promise = nil -- luacheck: ignore
     session.state [[
       local tidepool = require "tidepool"

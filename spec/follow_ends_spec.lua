@@ -1,14 +1,10 @@
 -- What a task that follows others leaves behind when it is over, and whose turn
 -- it is once its inputs are there.
 
-local plain = require "spec.support.plain"
 local session = require "spec.support.session"
 local testmod = require "testmod"
 local tidepool = require "tidepool"
 
-local describe, it = plain(describe), plain(it)
-local before_each, after_each, assert = before_each, after_each, assert
-local _ENV = _G -- luacheck: ignore _ENV
 
 describe("a task that is over before it has begun", function ()
   before_each(function () tidepool.on_unhandled(function () end) end)

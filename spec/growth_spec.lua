@@ -2,13 +2,9 @@
 -- memory nor threads nor descriptors.
 
 local growth = require "spec.support.growth"
-local plain = require "spec.support.plain"
 local session = require "spec.support.session"
 local tidepool = require "tidepool"
 
-local describe, it = plain(describe), plain(it)
-local before_each, after_each, assert = before_each, after_each, assert
-local _ENV = _G -- luacheck: ignore _ENV
 
 local function one() return 1 end
 

@@ -8,11 +8,6 @@ local tidepool = require "tidepool"
 
 local limit = session.limit
 
--- busted gives its files an environment of their own, which would cross by
--- value; functions for the workers are to see the globals.
-local after_each, describe, it = after_each, describe, it
-local assert = assert
-local _ENV = _G -- luacheck: ignore 211
 
 -- Some library forgets its callback.
 local function dropped()
@@ -173,8 +168,8 @@ describe("a promise that was dropped breaks", function ()
     is_broken(request())
     is_broken(session.pool():call(function ()
       local future
-      future, kept_by_registry = require "tidepool".promise()
-      setmetatable({}, { __gc = function () kept_by_registry = nil end })
+      future, _G.kept_by_registry = require "tidepool".promise()
+      setmetatable({}, { __gc = function () _G.kept_by_registry = nil end })
       return future
     end):await(limit))
   end)
@@ -204,8 +199,8 @@ describe("a scope that was left behind", function ()
       end)()
     end,
     ["for ever"] = function ()
-      kept_scope = require "tidepool".scope()
-      kept_scope:spawn(function () end):await()
+      _G.kept_scope = require "tidepool".scope()
+      _G.kept_scope:spawn(function () end):await()
     end,
   } do
     it(name .. " keeps no pool from closing", function ()
@@ -220,8 +215,8 @@ describe("a scope that was left behind", function ()
     local future, promise = tidepool.promise()
     pool:call(function (p)
       local tidepool = require "tidepool"
-      kept_scope = tidepool.scope()
-      kept_scope:spawn(function ()
+      _G.kept_scope = tidepool.scope()
+      _G.kept_scope:spawn(function ()
         tidepool.sleep(0.1)
         p:resolve "done"
       end)
@@ -326,7 +321,7 @@ describe("a state that is idle", function ()
     local future, promise = tidepool.promise()
     session.pool():call(function (p)
       local tidepool = require "tidepool"
-      kept = { tidepool.promise() }
+      _G.kept = { tidepool.promise() }
       setmetatable({}, { __gc = function ()
         local waited = tidepool.spawn(function ()
           tidepool.sleep(0.01)

@@ -6,8 +6,6 @@ local places = require "spec.support.places"
 local scenario = require "spec.support.scenario"
 local session = require "spec.support.session"
 
-local after_each, describe, it = after_each, describe, it
-local _ENV = _G -- luacheck: ignore 211
 
 local function run(name, what)
   require "spec.support.scenario".run(name, what)

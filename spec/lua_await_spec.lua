@@ -4,11 +4,7 @@ local session = require "spec.support.session"
 local testmod = require "testmod"
 local tidepool = require "tidepool"
 
--- busted gives its files an environment of their own, which would cross by
--- value; functions for the workers are to see the globals.
-local after_each, describe, it = after_each, describe, it
-local expect = assert -- which functions for workers must not hold
-local _ENV = _G -- luacheck: ignore 211
+local expect = assert
 
 local limit = session.limit
 
@@ -150,13 +146,13 @@ describe("suspended tasks", function ()
     local promised, number = testmod.promise()
     local first = pool:call(function (box)
       box[1]:await()
-      order = (order or "") .. "resumed " -- luacheck: ignore
+      _G.order = (_G.order or "") .. "resumed "
     end, { promised })
     suspended(pool, 1)
     local gate = session.block(pool, 1)
     local new = pool:call(function ()
-      order = (order or "") .. "new " -- luacheck: ignore
-      return order -- luacheck: ignore
+      _G.order = (_G.order or "") .. "new "
+      return _G.order
     end)
     testmod.resolve(number)
     testmod.open(gate)
@@ -493,7 +489,7 @@ describe("around an await", function ()
       testmod.open(gate)
     end
     both(parked, function (gate, i, box)
-      mine = i -- luacheck: ignore
+      _G.mine = i
       require "tidepool".invoke("test.gate", gate)
       return box[1]:await()
     end, { promised })
@@ -501,7 +497,7 @@ describe("around an await", function ()
     both(stiffly, function (gate, _, others)
       require "tidepool".invoke("test.gate", gate)
       return (("x"):gsub("x", function ()
-        return others[3 - mine]:await() -- luacheck: ignore
+        return others[3 - _G.mine]:await()
       end))
     end, parked)
     suspended(pool, 4)
@@ -518,12 +514,12 @@ describe("around an await", function ()
       local done = require "tidepool".current():call("test.add", 1, 2)
       do
         setmetatable({}, { __gc = function ()
-          collected = table.pack(pcall(done.await, done)) -- luacheck: ignore
+          _G.collected = table.pack(pcall(done.await, done))
         end })
       end
       collectgarbage()
       collectgarbage()
-      return collected[2] == 3 or type(tostring(collected[2])) -- luacheck: ignore
+      return _G.collected[2] == 3 or type(tostring(_G.collected[2]))
     end):await(limit)
     expect.is_true(result == true or result == "string")
     expect.are.equal(1, pool:call(function () return 1 end):await(limit))
@@ -771,7 +767,7 @@ describe("a coroutine in a task", function ()
   it("may be begun in one task and go on in another", function ()
     local pool = narrow()
     pool:call(function ()
-      generator = coroutine.wrap(function () -- luacheck: ignore
+      _G.generator = coroutine.wrap(function ()
         for i = 1, 3 do
           coroutine.yield(later(i):await())
         end
@@ -779,7 +775,7 @@ describe("a coroutine in a task", function ()
     end):await(limit)
     for i = 1, 3 do
       expect.are.equal(i, pool:call(function ()
-        return generator() -- luacheck: ignore
+        return _G.generator()
       end):await(limit))
     end
   end)
@@ -788,15 +784,15 @@ describe("a coroutine in a task", function ()
     local pool = narrow()
     local promised, number = testmod.promise()
     local future = pool:call(function (box)
-      stolen = coroutine.create(function () -- luacheck: ignore
+      _G.stolen = coroutine.create(function ()
         return box[1]:await()
       end)
-      return coroutine.resume(stolen) -- luacheck: ignore
+      return coroutine.resume(_G.stolen)
     end, { promised })
     suspended(pool, 1)
     local ok, why, closed = pool:call(function ()
-      local ok, why = coroutine.resume(stolen) -- luacheck: ignore
-      return ok, why, (pcall(coroutine.close, stolen)) -- luacheck: ignore
+      local ok, why = coroutine.resume(_G.stolen)
+      return ok, why, (pcall(coroutine.close, _G.stolen))
     end):await(limit)
     expect.is_false(ok)
     expect.are.equal("string", type(why))
@@ -809,13 +805,13 @@ describe("a coroutine in a task", function ()
     local pool = narrow()
     local promised, number = testmod.promise()
     local future = pool:call(function (box)
-      stolen = coroutine.running() -- luacheck: ignore
+      _G.stolen = coroutine.running()
       return box[1]:await()
     end, { promised })
     suspended(pool, 1)
     local resumed, closed = pool:call(function ()
-      return (coroutine.resume(stolen)), -- luacheck: ignore
-        (pcall(coroutine.close, stolen)) -- luacheck: ignore
+      return (coroutine.resume(_G.stolen)),
+        (pcall(coroutine.close, _G.stolen))
     end):await(limit)
     expect.is_false(resumed)
     expect.is_false(closed)

@@ -1,15 +1,11 @@
 -- Lua functions on the workers: calling them, and what crosses.
 
-local plain = require "spec.support.plain"
 local point = require "spec.support.point"
 local samples = require "spec.support.samples"
 local session = require "spec.support.session"
 local testmod = require "testmod"
 local tidepool = require "tidepool"
 
-local describe, it = plain(describe), plain(it)
-local after_each, assert = after_each, assert
-local _ENV = _G
 
 -- Calls on a pool of one worker, and answers the results.
 local function run(f, ...)
@@ -168,15 +164,15 @@ describe("a Lua function", function ()
     local pool, mark = session.pool(), { 0 }
     local function count()
       mark[1] = mark[1] + 1
-      kept = kept or {}
-      kept[#kept + 1] = count
+      _G.kept = _G.kept or {}
+      _G.kept[#_G.kept + 1] = count
       return mark[1]
     end
     for _ = 1, 3 do
       assert.are.equal(1, pool:call(count):await(session.limit))
     end
     assert.are.same({ 2, 2, 2, false }, { pool:call(function ()
-      return kept[1](), kept[2](), kept[3](), kept[1] == kept[2]
+      return _G.kept[1](), _G.kept[2](), _G.kept[3](), _G.kept[1] == _G.kept[2]
     end):await(session.limit) })
   end)
 
@@ -480,8 +476,8 @@ describe("the globals", function ()
 
   it("become those of the worker", function ()
     local globals = _G
-    assert.are.same({ true, true, "table" }, { run(function ()
-      return globals == _G, globals == _ENV, type(globals.string)
+    assert.are.same({ true, "table" }, { run(function ()
+      return globals == _G, type(globals.string)
     end) })
   end)
 

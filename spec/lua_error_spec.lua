@@ -6,11 +6,7 @@ local process = require "spec.support.process"
 local testmod = require "testmod"
 local tidepool = require "tidepool"
 
--- busted gives its files an environment of their own, which would cross by
--- value; functions for the workers are to see the globals.
-local after_each, describe, it = after_each, describe, it
-local expect = assert -- which functions for workers must not hold
-local _ENV = _G -- luacheck: ignore 211
+local expect = assert
 
 local limit = session.limit
 local this_file = "spec/lua_error_spec.lua"
@@ -490,11 +486,11 @@ describe("a worker outlives", function ()
   -- Each error in the same worker, whose globals stay.
   local function outlives(f, ...)
     local pool = session.pool { workers = 1 }
-    pool:call(function () mark = "same" end):await(limit) -- luacheck: ignore
+    pool:call(function () _G.mark = "same" end):await(limit)
     local future = pool:call(f, ...)
     expect.is_true(future:wait(limit))
     expect.are.equal("same", (pool:call(function ()
-      return mark -- luacheck: ignore
+      return _G.mark
     end):await(limit)))
     lives(pool)
     return future
@@ -666,11 +662,11 @@ describe("an error in init", function ()
   it("leaves other pools alone", function ()
     local broken = session.pool { workers = 1, init = function () error() end }
     local pool = session.pool { workers = 1, init = function ()
-      ready = "ready" -- luacheck: ignore
+      _G.ready = "ready"
     end }
     session.failure(broken:call(function () end))
     expect.are.equal("ready", (pool:call(function ()
-      return ready -- luacheck: ignore
+      return _G.ready
     end):await(limit)))
   end)
 end)

@@ -1,13 +1,9 @@
 -- Futures as arguments: a call that gets one runs with its results.
 
-local plain = require "spec.support.plain"
 local session = require "spec.support.session"
 local testmod = require "testmod"
 local tidepool = require "tidepool"
 
-local describe, it = plain(describe), plain(it)
-local before_each, after_each, assert = before_each, after_each, assert
-local _ENV = _G -- luacheck: ignore _ENV
 
 local function count(...)
   return select("#", ...), ...

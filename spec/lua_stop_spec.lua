@@ -7,12 +7,7 @@ local process = require "spec.support.process"
 local testmod = require "testmod"
 local tidepool = require "tidepool"
 
--- busted gives its files an environment of their own, which would cross by
--- value; functions for the workers are to see the globals.
-local after_each, describe, it = after_each, describe, it
-local pending = pending
-local expect = assert -- which functions for workers must not hold
-local _ENV = _G -- luacheck: ignore 211
+local expect = assert
 
 local limit = session.limit
 
@@ -334,13 +329,13 @@ describe("a task that loops", function ()
       for i = 1, 10000 do
         sum = sum + i
       end
-      caught = { ok, err.kind, err.message, sum } -- luacheck: ignore
+      _G.caught = { ok, err.kind, err.message, sum }
       return "dropped"
     end, gates.expected)
     opened.expected:await(limit)
     future:cancel "the reason"
     local caught = pool:call(function ()
-      return caught -- luacheck: ignore
+      return _G.caught
     end):await(limit)
     expect.are.same({ false, "cancelled", "the reason", 50005000 }, caught)
     expect.are.equal("cancelled", future:state())
@@ -356,12 +351,12 @@ describe("a task that loops", function ()
         require "testmod".open(inside)
         while true do end
       end)
-      seen = { before, tidepool.task().cancelled } -- luacheck: ignore
+      _G.seen = { before, tidepool.task().cancelled }
     end, gates.expected)
     opened.expected:await(limit)
     future:cancel()
     local seen, now = pool:call(function ()
-      return seen, require "tidepool".task().cancelled -- luacheck: ignore
+      return _G.seen, require "tidepool".task().cancelled
     end):await(limit)
     expect.are.same({ false, true }, seen)
     expect.is_false(now)
@@ -614,10 +609,10 @@ describe("a suspended task that is cancelled", function ()
     local pool = session.pool { workers = 1 }
     local promised, number = testmod.promise()
     local future = pool:call(function (box)
-      log = {} -- luacheck: ignore
+      _G.log = {}
       local function guard(name)
         return setmetatable({}, { __close = function ()
-          log[#log + 1] = name -- luacheck: ignore
+          _G.log[#_G.log + 1] = name
         end })
       end
       local _ <close> = guard "outer"
@@ -629,7 +624,7 @@ describe("a suspended task that is cancelled", function ()
     session.eventually(function () return pool:stats().suspended == 1 end)
     future:cancel()
     expect.are.same({ "inner", "outer" }, (pool:call(function ()
-      return log -- luacheck: ignore
+      return _G.log
     end):await(limit)))
     testmod.resolve(number)
   end)
@@ -637,11 +632,11 @@ describe("a suspended task that is cancelled", function ()
   it("does so among a thousand", function ()
     local pool, futures = session.pool { workers = 1 }, {}
     local promised, number = testmod.promise()
-    pool:call(function () closed = 0 end):await(limit) -- luacheck: ignore
+    pool:call(function () _G.closed = 0 end):await(limit)
     for i = 1, 1000 do
       futures[i] = pool:call(function (box)
         local _ <close> = setmetatable({}, { __close = function ()
-          closed = closed + 1 -- luacheck: ignore
+          _G.closed = _G.closed + 1
         end })
         return box[1]:await()
       end, { promised })
@@ -656,7 +651,7 @@ describe("a suspended task that is cancelled", function ()
     end
     session.eventually(function ()
       return pool:call(function ()
-        return closed -- luacheck: ignore
+        return _G.closed
       end):await(limit) == 1000
     end)
     idle(pool)

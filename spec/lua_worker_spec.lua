@@ -1,15 +1,11 @@
 -- A worker's Lua state: modules, init, what a task knows of itself, and what
 -- of Lua's library is different there.
 
-local plain = require "spec.support.plain"
 local process = require "spec.support.process"
 local session = require "spec.support.session"
 local testmod = require "testmod"
 local tidepool = require "tidepool"
 
-local describe, it = plain(describe), plain(it)
-local after_each, assert, pending = after_each, assert, pending
-local _ENV = _G -- luacheck: ignore _ENV
 
 local mebibyte = 1024 * 1024
 
@@ -616,8 +612,8 @@ describe("the Lua state of a worker", function ()
       local name = os.tmpname()
       local pool = session.pool { workers = 2 }
       pool:call(function (path)
-        kept = io.open(path, "w")
-        kept:write "written"
+        _G.kept = io.open(path, "w")
+        _G.kept:write "written"
       end, name):await(session.limit)
       assert.is_true(pool:shutdown { timeout = session.limit })
       local file <close> = assert(io.open(name))
@@ -631,7 +627,7 @@ describe("the Lua state of a worker", function ()
     local pool = session.pool()
     pool:call(function (path)
       local current = tidepool.current()
-      kept = setmetatable({}, { __gc = function ()
+      _G.kept = setmetatable({}, { __gc = function ()
         local file <close> = io.open(path, "w")
         local _, err = pcall(current.call, current, print)
         file:write(tostring(err), "\n",
@@ -743,18 +739,18 @@ describe("memory_limit", function ()
     local limit = 2 * mebibyte
     local pool = session.pool { workers = 1, memory_limit = limit }
     local function fill()
-      hoard = {}
+      _G.hoard = {}
       for i = 1, math.huge do
-        hoard[i] = {}
+        _G.hoard[i] = {}
       end
     end
     local err = session.failure(pool:call(fill))
     assert.is_truthy(err.message:find("memory_limit", 1, true), err.message)
     assert.is_truthy(err.message:find(tostring(limit), 1, true), err.message)
-    assert.is_true(pool:call(function () return #hoard > 1000 end)
+    assert.is_true(pool:call(function () return #_G.hoard > 1000 end)
       :await(session.limit))
     assert.are.equal("let go", pool:call(function ()
-      hoard = nil
+      _G.hoard = nil
       collectgarbage()
       return "let go"
     end):await(session.limit))
@@ -762,7 +758,7 @@ describe("memory_limit", function ()
       #pool:call(string.rep, "x", limit // 4):await(session.limit))
     local other = session.pool { workers = 1, memory_limit = limit }
     assert.is_true(other:call(function (f)
-      return not pcall(f) and #hoard > 1000
+      return not pcall(f) and #_G.hoard > 1000
     end, fill):await(session.limit))
   end)
 

@@ -2,13 +2,9 @@
 -- refused, by name and place, and nothing is decided or left behind.
 
 local growth = require "spec.support.growth"
-local plain = require "spec.support.plain"
 local session = require "spec.support.session"
 local tidepool = require "tidepool"
 
-local describe, it = plain(describe), plain(it)
-local before_each, after_each, assert = before_each, after_each, assert
-local _ENV = _G -- luacheck: ignore _ENV
 
 local why = "a future cannot be among its own results"
 

@@ -50,6 +50,8 @@ typedef enum tpi_Shape {
   TPI_CLOSURE,  /* a function: its code, then its upvalues */
   TPI_CELL,     /* an upvalue that functions may share */
   TPI_REBUILT,  /* a function to call, and its arguments */
+  TPI_SANDBOX,  /* an _ENV: names and values; in the array, each name that was
+                   left behind and why */
   TPI_OWN       /* something of tidepool's, by its name */
 } tpi_Shape;
 

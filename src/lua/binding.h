@@ -180,9 +180,17 @@ static inline unsigned tpi_key_place (const char *string) {
 }
 
 /* Before the values of one list: what they share is kept within it. */
-void tpi_send_begin (tpi_State *S);
+void tpi_send_begin (lua_State *L, tpi_State *S);
 /* The same for the results of a future, which must not be one of them. */
-void tpi_send_begin_results (tpi_State *S, const tpi_Future *whose);
+void tpi_send_begin_results (lua_State *L, tpi_State *S,
+                             const tpi_Future *whose);
+/* After them: sends what the functions among them find in their sandboxes, and
+   lets go of what had to stay meanwhile. */
+void tpi_send_finish (lua_State *L, tpi_State *S, tpi_List *list);
+static inline void tpi_send_end (lua_State *L, tpi_State *S, tpi_List *list) {
+  if (S->kept != 0)
+    tpi_send_finish(L, S, list);
+}
 /* Appends the Lua value at `index` to the list. Raises, with the path to it,
    when it cannot cross; `what` is what messages call it ("argument", 2), with
    number 0 if there is just one. May call Lua (__tidepool). */
@@ -195,10 +203,17 @@ int tpi_send_plain (lua_State *L, tpi_List *list, tp_Value *value, int index);
 tpi_List *tpi_push_list (lua_State *L);
 /* Pushes all values of a list; answers how many. */
 int tpi_receive (lua_State *L, const tpi_List *list);
+/* As lua_pcall. What a hook has raised, which is how programs and tasks are
+   interrupted, and lack of memory, pass on: then the error, which is on top,
+   is to be raised, once all is in order. */
+int tpi_guard (lua_State *L, tpi_State *S, int nargs, int nresults);
+static inline int tpi_passes_on (const tpi_State *S, int status) {
+  return status == LUA_ERRMEM || (status != LUA_OK && S->hooked);
+}
 /* Calls `receive` with the list as light userdata, for one result. False, with
    what was raised instead, if something could not be rebuilt; interrupts, and
    lack of memory, are raised. */
-int tpi_receive_safely (lua_State *L, lua_CFunction receive,
+int tpi_receive_safely (lua_State *L, tpi_State *S, lua_CFunction receive,
                         const tpi_List *list);
 /* Does anything in it have an identity? */
 int tpi_has_table (const tpi_List *list);
@@ -215,6 +230,15 @@ int tpi_is_plain (lua_State *L, int index, int alone);
    that arrived, and the reverse for one that leaves. */
 void tpi_replace_arrived (lua_State *L);
 void tpi_replace_leaving (lua_State *L);
+/* -> ; notes those of the standard library that have upvalues, by a name as
+   "math.random": in a worker at once, for tasks may change the globals; in a
+   program when one of them first crosses. */
+int tpi_l_standard (lua_State *L);
+int tpi_standard_noted (lua_State *L);
+/* Pushes the name of the function at `index`; false, and nothing, for others. */
+int tpi_standard_name (lua_State *L, int index);
+/* Pushes what has that name. Raises if there is none. */
+void tpi_push_standard (lua_State *L, const char *name);
 
 /* --- object.c --- */
 

@@ -16,7 +16,7 @@
 ** to be loaded anew each time.
 **
 ** A function that is made once for all calls must not assign to an upvalue,
-** not even to its _ENV: that is seen in the dump as well.
+** not even to its _ENV: upvalues.h tells.
 */
 #ifndef TPI_CHUNK_H
 #define TPI_CHUNK_H
@@ -29,10 +29,6 @@
 /* Dumps the Lua function on top into `bytes`, which are as many as it says;
    NULL only counts them. */
 size_t tpi_chunk_dump (lua_State *L, char *bytes, int strip);
-
-/* May the function that is dumped there, or one in it, assign to its upvalues?
-   True as well when that cannot be told. */
-int tpi_chunk_assigns (const char *dump, size_t size);
 
 /* Pushes a function that makes functions of what lua_dump has written there,
    each with upvalues of its own, all nil; or pushes nothing and returns 0.

@@ -62,13 +62,15 @@ static tp_Value send_light (tpi_Sender *s, const tpi_Path *path) {
 
 static tp_Value send_c_function (tpi_Sender *s, int index,
                                  const tpi_Path *path) {
+  lua_State *L = s->L;
   tp_Value value = tpi_nil();
-  if (tpi_send_own(s, &value, index))
-    return value;
-  luaL_checkstack(s->L, 8, NULL);
-  lua_pushvalue(s->L, index);
-  tpi_replace_leaving(s->L);
-  return send_light(s, path);
+  luaL_checkstack(L, 8, NULL);
+  lua_pushvalue(L, index);
+  tpi_replace_leaving(L);
+  if (!tpi_send_own(s, &value, lua_gettop(L)))
+    return send_light(s, path);
+  lua_pop(L, 1);
+  return value;
 }
 
 /* Is the value on top the globals? */
@@ -80,14 +82,17 @@ static int is_globals (lua_State *L) {
   return same;
 }
 
+static int is_env (const char *name) { return strcmp(name, "_ENV") == 0; }
+
+/* Of a function without its debug information. */
+static int is_unnamed (const char *name) { return *name == '('; }
+
 /* Is the value on top that of an environment that is the globals? An upvalue
    of another name may well be assigned to, and is a cell as any other; so is
    one without a name, for other functions may have it as well, unless this one
    is `alone`. */
 static int is_environment (lua_State *L, const char *name, int alone) {
-  return (strcmp(name, "_ENV") == 0 ||
-          (alone && strcmp(name, "(no name)") == 0)) &&
-         is_globals(L);
+  return (is_env(name) || (alone && is_unnamed(name))) && is_globals(L);
 }
 
 static int upvalues (lua_State *L, int index) {
@@ -110,25 +115,39 @@ int tpi_is_plain (lua_State *L, int index, int alone) {
   return 1;
 }
 
-static tp_Value send_cell (tpi_Sender *s, int index, int i, int assigns,
+/* Upvalue i of that function, which is on top. Each function that has a sandbox
+   uses names of its own in it, though the cell be the same. */
+static tp_Value send_cell (tpi_Sender *s, int index, int i, const char *name,
                            const tpi_Path *path, int depth) {
   lua_State *L = s->L;
-  const char *name = lua_getupvalue(L, index, i);
-  tpi_Path here = {path, 0, name != NULL && *name != '\0' ? name : "?"};
-  tp_Value value = tpi_nil(), globals = tpi_nil();
+  tpi_Path here = {path, 0, *name != '\0' ? name : "?"};
+  tp_Value value = tpi_nil(), content = tpi_nil();
   const void *address = lua_upvalueid(L, index, i);
-  globals.tag = TP_TOTHER;
-  if (!assigns && is_environment(L, here.upvalue, 0)) {
-    value = globals;
-  } else if (!tpi_send_again(s, &value, TP_TOTHER | TPI_SHAPED, address)) {
+  int known = 1;
+  if (is_globals(L))
+    content.tag = TP_TOTHER;
+  else
+    known = (is_env(name) || is_unnamed(name)) &&
+            tpi_send_sandbox(s, &content, index, i, depth + 1);
+  if (!tpi_send_again(s, &value, TP_TOTHER | TPI_SHAPED, address)) {
     tpi_Table *cell =
         tpi_send_shape(s, &value, TP_TOTHER, TPI_CELL, address, 1);
-    tp_Value content = is_globals(L)
-                           ? globals
-                           : tpi_send_value(s, lua_gettop(L), &here, depth + 1);
+    if (!known)
+      content = tpi_send_value(s, lua_gettop(L), &here, depth + 1);
     tpi_send_need(s, tpi_table_append(s->list, cell, content));
   }
-  lua_pop(L, 1);
+  return value;
+}
+
+static tp_Value send_upvalue (tpi_Sender *s, int index, int i, int assigns,
+                              const tpi_Path *path, int depth) {
+  const char *name = lua_getupvalue(s->L, index, i);
+  tp_Value value = tpi_nil();
+  if (!assigns && is_environment(s->L, name, 0))
+    value.tag = TP_TOTHER;
+  else
+    value = send_cell(s, index, i, name, path, depth);
+  lua_pop(s->L, 1);
   return value;
 }
 
@@ -158,9 +177,9 @@ tp_Value tpi_send_function (tpi_Sender *s, int index, const tpi_Path *path,
   tpi_send_need(s, tpi_code_put(s->list, &code, TP_TOTHER, text));
   tpi_send_need(s, tpi_table_append(s->list, closure, code));
   for (int i = 1; i <= n; i++)
-    tpi_send_need(s, tpi_table_append(
-                         s->list, closure,
-                         send_cell(s, index, i, text->assigns, path, depth)));
+    tpi_send_need(s, tpi_table_append(s->list, closure,
+                                      send_upvalue(s, index, i, text->assigns,
+                                                   path, depth)));
   return value;
 }
 

@@ -7,6 +7,7 @@
 #include "core/pin.h"
 #include "lua/binding.h"
 #include "lua/chunk.h"
+#include "lua/upvalues.h"
 
 enum { MOST_LOADED = 1024 }; /* functions kept by a Lua state */
 
@@ -16,6 +17,7 @@ enum {
   BY_HASH,         /* hash of the bytes -> handle, weak values */
   LOADED,          /* id -> function, -id -> its maker */
   COUNT,           /* of those */
+  NAMES,           /* function -> number of an upvalue -> names; weak keys */
   HANDLE_MT
 };
 
@@ -151,6 +153,41 @@ tpi_Code *tpi_code_of (lua_State *L, int index) {
   lua_rawset(L, -3);
   lua_pop(L, 1);
   return code;
+}
+
+/* names by upvalue -> names by upvalue, names */
+static void make_names (lua_State *L, int function, int upvalue) {
+  const tpi_Code *code = tpi_code_of(L, function);
+  tpi_chunk_push_names(L, code->bytes, code->size, (unsigned)upvalue);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, -3, upvalue);
+}
+
+void tpi_code_push_names (lua_State *L, int function, int upvalue) {
+  function = lua_absindex(L, function);
+  luaL_checkstack(L, 10, NULL);
+  tpi_push_upvalue(L, TPI_UP_CODES);
+  if (lua_rawgeti(L, -1, NAMES) == LUA_TNIL) { /* made when first needed */
+    lua_pop(L, 1);
+    tpi_push_weak(L, "k");
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, NAMES);
+  }
+  lua_replace(L, -2); /* all names */
+  lua_pushvalue(L, function);
+  if (lua_rawget(L, -2) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, function);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, -4);
+  }
+  if (lua_rawgeti(L, -1, upvalue) == LUA_TNIL) {
+    lua_pop(L, 1);
+    make_names(L, function, upvalue);
+  }
+  lua_replace(L, -3);
+  lua_pop(L, 1);
 }
 
 int tpi_code_pinned (lua_State *L, int index) {

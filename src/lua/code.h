@@ -36,6 +36,10 @@ tpi_Code *tpi_code_of (lua_State *L, int index);
 /* The same if it is known already; else NULL. Runs no collector. */
 tpi_Code *tpi_code_known (lua_State *L, int index);
 
+/* Pushes the list of names with which the function indexes that upvalue
+   (upvalues.h). Raises when out of memory. */
+void tpi_code_push_names (lua_State *L, int function, int upvalue);
+
 /* Keeps the module of a light C function in memory. */
 void tpi_pin_function (lua_State *L, int index);
 /* Has that been done? Runs no collector. */

@@ -130,9 +130,10 @@ int tpi_l_invoke (lua_State *L) {
     tpi_check_args(L, S, function, 2, 0);
   args = tpi_push_list(L);
   results = tpi_push_list(L);
-  tpi_send_begin(S);
+  tpi_send_begin(L, S);
   for (int i = 2; i <= top; i++)
     tpi_send(L, S, args, i, "argument", i - 1);
+  tpi_send_end(L, S, args);
   tpi_context_init(&c, results);
   c.public.args = args->items;
   c.public.nargs = (int)args->count;

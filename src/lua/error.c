@@ -38,7 +38,7 @@ static int push_whole (lua_State *L, tpi_Future *future) {
   tpi_list_init(&just, NULL, 0);
   just.items = results->items + 1;
   just.count = 1;
-  if (tpi_receive_safely(L, receive_whole, &just))
+  if (tpi_receive_safely(L, tpi_state_find(L), receive_whole, &just))
     return 1;
   lua_pop(L, 1); /* an object in it could not be rebuilt */
   return 0;
@@ -142,9 +142,10 @@ static int send_whole (lua_State *L) {
   tpi_List *list = lua_touserdata(L, 1);
   lua_getfield(L, 2, "message");
   luaL_tolstring(L, -1, NULL);
-  tpi_send_begin(S);
+  tpi_send_begin(L, S);
   tpi_send(L, S, list, 4, "message", 0);
   tpi_send(L, S, list, 2, "error", 0);
+  tpi_send_end(L, S, list);
   return 0;
 }
 

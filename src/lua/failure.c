@@ -4,6 +4,10 @@
 */
 #include "lua/local.h"
 
+#include <string.h>
+
+#include "lua/sandbox.h"
+
 static tpi_List *results_of (const tpi_Fiber *fiber) {
   return &tpi_fiber_future(fiber)->results;
 }
@@ -23,6 +27,24 @@ static void push_text (lua_State *L) {
   lua_pushliteral(L, "an error whose __tostring raises");
 }
 
+/* Key of the registry: what the handler adds to a message. */
+static const void *explained (const tpi_Fiber *fiber) {
+  return (const char *)fiber + 1;
+}
+
+/* text -> text; with what the handler had to add to it */
+static void explain (lua_State *L, const tpi_Fiber *fiber) {
+  size_t length = lua_rawlen(L, -1);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, explained(fiber)) == LUA_TSTRING) {
+    if (lua_rawlen(L, -1) > length &&
+        memcmp(lua_tostring(L, -1), lua_tostring(L, -2), length) == 0)
+      lua_copy(L, -1, -2);
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, explained(fiber));
+  }
+  lua_pop(L, 1);
+}
+
 /* value -> Error; what is said about lack of memory is the value as well */
 static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
   const tpi_Place *place = fiber->place;
@@ -35,6 +57,7 @@ static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
     lua_pushvalue(L, -1);
   } else {
     push_text(L);
+    explain(L, fiber);
   }
   tpi_make_error(L, fiber->sends ? TPI_KIND_TRANSFER : TPI_ERROR,
                  fiber->task->local ? NULL
@@ -78,6 +101,10 @@ int tpi_failure_handler (lua_State *L) {
     return 1;
   luaL_traceback(L, L, NULL, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, fiber); /* until it is sent */
+  lua_pushvalue(L, 1);
+  if (lua_type(L, -1) == LUA_TSTRING && tpi_sandbox_explain(L))
+    lua_rawsetp(L, LUA_REGISTRYINDEX, explained(fiber));
+  lua_settop(L, 1);
   return 1; /* as it was: __close handlers get to see it */
 }
 

@@ -132,9 +132,10 @@ static void send_results (lua_State *L, tpi_Place *place, tpi_Fiber *fiber) {
   tpi_List *results = &tpi_fiber_future(fiber)->results;
   int top = lua_gettop(L);
   results->count = 0;
-  tpi_send_begin_results(place->S, tpi_fiber_future(fiber));
+  tpi_send_begin_results(L, place->S, tpi_fiber_future(fiber));
   for (int i = 2; i <= top; i++)
     tpi_send(L, place->S, results, i, "result", i - 1);
+  tpi_send_end(L, place->S, results);
 }
 
 /* Keeping them may run a finalizer, and that may hand the future on: so it is

@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "lua/place.h"
+#include "lua/sandbox.h"
 
 static const char *const paths[] = {"path", "cpath"}; /* of package */
 
@@ -25,8 +26,9 @@ void tpi_kit_free (void *p) {
 static int try_out (lua_State *L) {
   tpi_State *S = tpi_state_find(L);
   tpi_List *list = tpi_push_list(L);
-  tpi_send_begin(S);
+  tpi_send_begin(L, S);
   tpi_send(L, S, list, 1, "value", 0);
+  tpi_send_end(L, S, list);
   return 0;
 }
 
@@ -88,8 +90,9 @@ tpi_Kit *tpi_kit_new (lua_State *L, tpi_State *S, int init) {
   luaL_checkstack(L, 16, NULL);
   push_values(L, init);
   list = tpi_push_list(L);
-  tpi_send_begin(S);
+  tpi_send_begin(L, S);
   tpi_send(L, S, list, top + 1, "option 'init'", 0);
+  tpi_send_end(L, S, list);
   kit = tpi_calloc(sizeof *kit);
   if (kit == NULL)
     luaL_error(L, "not enough memory");
@@ -134,9 +137,12 @@ void tpi_kit_unpack (lua_State *L, const tpi_Kit *kit) {
   set_paths(L, values);
   set_preload(L, values);
   switch (lua_getfield(L, values, "init")) {
-    case LUA_TFUNCTION: lua_call(L, 0, 0); break;
+    case LUA_TFUNCTION:
+      tpi_sandbox_open(L, lua_gettop(L));
+      lua_call(L, 0, 0);
+      break;
     case LUA_TSTRING:
-      lua_getglobal(L, "require");
+      tpi_push_standard(L, "_G.require");
       lua_insert(L, -2);
       lua_call(L, 1, 0);
       break;

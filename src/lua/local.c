@@ -354,9 +354,10 @@ void tpi_local_lend (lua_State *L, tpi_State *S, tpi_Future *future,
     return;
   tpi_handle_begin(handle);
   list = tpi_push_list(L);
-  tpi_send_begin_results(S, future);
+  tpi_send_begin_results(L, S, future);
   for (int i = 1; i <= n; i++)
     tpi_send(L, S, list, top + i, "result", i);
+  tpi_send_end(L, S, list);
   if (future->results.items == NULL) {
     future->results = *list;
     tpi_list_init(list, NULL, 0);

@@ -10,8 +10,9 @@
 /* What is tidepool's                                                */
 /*
 ** The module and its functions are found again by name on the other side:
-** "call", or "AsyncManager:with", "Future:await" for methods. So is `require`,
-** which has upvalues and thus could not cross otherwise: "=require".
+** "call", or "AsyncManager:with", "Future:await" for methods. So are functions
+** of the standard library that have upvalues, and thus could not cross
+** otherwise: "=math.random".
 */
 
 void tpi_push_module (lua_State *L) { tpi_push_upvalue(L, TPI_UP_MODULE); }
@@ -50,23 +51,6 @@ static int find (lua_State *L, const char *prefix, int index) {
   return 0;
 }
 
-/* Is that the `require` of this Lua state? */
-static int is_require (lua_State *L, int index) {
-  int is;
-  luaL_checkstack(L, 4, NULL);
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_getfield(L, -1, LUA_GNAME);
-  is = lua_istable(L, -1);
-  if (is) {
-    lua_pushliteral(L, "require");
-    lua_rawget(L, -2);
-    is = lua_rawequal(L, -1, index);
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 2);
-  return is;
-}
-
 static void put_own (tpi_Sender *s, tp_Value *value, const void *address,
                      const char *name) {
   tpi_Table *own = tpi_send_shape(s, value, TP_TOTHER, TPI_OWN, address, 1);
@@ -78,16 +62,30 @@ static void put_own (tpi_Sender *s, tp_Value *value, const void *address,
   tpi_send_need(s, tpi_table_append(s->list, own, text));
 }
 
+/* name -> ; of the function at `index` */
+static void send_standard (tpi_Sender *s, tp_Value *value, int index) {
+  lua_State *L = s->L;
+  const void *address = lua_topointer(L, index);
+  char name[64] = "=";
+  if (!tpi_send_again(s, value, TP_TOTHER | TPI_SHAPED, address)) {
+    strncat(name, lua_tostring(L, -1), sizeof name - 2);
+    put_own(s, value, address, name);
+  }
+  lua_pop(L, 1);
+}
+
 int tpi_send_own (tpi_Sender *s, tp_Value *value, int index) {
   lua_State *L = s->L;
   int ours, found = 0;
   if (lua_getupvalue(L, index, 1) == NULL)
     return 0;
   lua_pop(L, 1);
-  if (is_require(L, index)) {
-    if (!tpi_send_again(s, value, TP_TOTHER | TPI_SHAPED,
-                        lua_topointer(L, index)))
-      put_own(s, value, lua_topointer(L, index), "=require");
+  if (!tpi_standard_noted(L)) {
+    lua_pushcfunction(L, tpi_l_standard);
+    tpi_send_aside(s, 0, 0);
+  }
+  if (tpi_standard_name(L, index)) {
+    send_standard(s, value, index);
     return 1;
   }
   if (lua_getupvalue(L, index, TPI_UP_STATE) == NULL)
@@ -161,7 +159,7 @@ static int complete_module (lua_State *L) {
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
   }
-  lua_getglobal(L, "require");
+  tpi_push_standard(L, "_G.require");
   lua_pushliteral(L, "tidepool");
   lua_call(L, 1, 0);
   lua_pushvalue(L, 2);
@@ -186,7 +184,7 @@ static void push_own (tpi_Receiver *r, const tpi_Table *own) {
   const char *name = own->table.array[0].as.bytes;
   const char *colon = strchr(name, ':');
   if (*name == '=') {
-    lua_getglobal(r->L, name + 1);
+    tpi_push_standard(r->L, name + 1);
     return;
   }
   push_owner(r->L, name);
@@ -214,6 +212,18 @@ static void put_fields (tpi_Sender *s, tpi_Table *table, int index,
   }
 }
 
+/* What stands from `first` to the top was met, and nobody else may have it: its
+   addresses must not be used again while the list is sent. */
+static void keep (tpi_Sender *s, int first) {
+  lua_State *L = s->L;
+  int top = lua_gettop(L);
+  tpi_send_push_kept(s);
+  for (int i = first; i <= top; i++) {
+    lua_pushvalue(L, i);
+    lua_rawsetp(L, -2, lua_topointer(L, i));
+  }
+}
+
 static int send_rebuilt (tpi_Sender *s, tp_Value *value, int index,
                          const tpi_Path *path, int depth) {
   lua_State *L = s->L;
@@ -234,6 +244,7 @@ static int send_rebuilt (tpi_Sender *s, tp_Value *value, int index,
                                       tpi_send_value(s, i, &here, depth + 1)));
   if (tpi_peek(&rebuilt->shared)) /* it was met in there */
     tpi_refuse(s, path, "what its __tidepool answered holds it");
+  keep(s, top);
   lua_settop(L, top - 1);
   return 1;
 }
@@ -288,7 +299,9 @@ void tpi_push_other (tpi_Receiver *r, const tp_Value *value) {
   luaL_checkstack(r->L, 8, "values nest too deep");
   if (tpi_push_known(r, table))
     return;
-  if (table->shape == TPI_OWN)
+  if (table->shape == TPI_SANDBOX)
+    tpi_push_sandbox(r, table);
+  else if (table->shape == TPI_OWN)
     push_own(r, table);
   else
     push_rebuilt(r, table);

@@ -77,6 +77,7 @@ static int set_up (lua_State *L) {
   place->S = tpi_state_find(L);
   lua_settop(L, 0);
   tpi_open_module(L);
+  tpi_l_standard(L);
   tpi_open_coroutines(L);
   tpi_open_worklib(L);
   tpi_open_spawn(L);

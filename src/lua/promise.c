@@ -91,9 +91,10 @@ static int resolve (lua_State *L) {
   if (top == 2 && tpi_is_future(L, S, 2))
     return follow(L, S, promise);
   values = tpi_push_list(L);
-  tpi_send_begin_results(S, &promise->future);
+  tpi_send_begin_results(L, S, &promise->future);
   for (int i = 2; i <= top; i++)
     tpi_send(L, S, values, i, "value", i - 1);
+  tpi_send_end(L, S, values);
   lua_pushboolean(L, tpi_promise_resolve(promise, values));
   settled(S, lua_touserdata(L, 1));
   return 1;

@@ -121,27 +121,34 @@ int tpi_receive (lua_State *L, const tpi_List *list) {
   return (int)list->count;
 }
 
-/* The message handler: was it raised by a hook, which is how programs and
-   tasks are interrupted, and not by what was called? */
+/* The message handler: was it raised by a hook, and not by what was called? */
 static int note_hook (lua_State *L) {
-  int *hooked = lua_touserdata(L, lua_upvalueindex(1));
+  tpi_State *S = tpi_state_find(L);
   lua_Debug ar;
-  for (int i = 0; !*hooked && lua_getstack(L, i, &ar); i++)
-    *hooked = lua_getinfo(L, "n", &ar) && strcmp(ar.namewhat, "hook") == 0;
+  for (int i = 0; !S->hooked && lua_getstack(L, i, &ar); i++)
+    S->hooked = lua_getinfo(L, "n", &ar) && strcmp(ar.namewhat, "hook") == 0;
   return 1;
 }
 
-int tpi_receive_safely (lua_State *L, lua_CFunction receive,
+int tpi_guard (lua_State *L, tpi_State *S, int nargs, int nresults) {
+  int handler = lua_gettop(L) - nargs, status;
+  luaL_checkstack(L, 2, NULL);
+  lua_pushcfunction(L, note_hook);
+  lua_insert(L, handler);
+  S->hooked = 0;
+  status = lua_pcall(L, nargs, nresults, handler);
+  lua_remove(L, handler);
+  return status;
+}
+
+int tpi_receive_safely (lua_State *L, tpi_State *S, lua_CFunction receive,
                         const tpi_List *list) {
-  int hooked = 0, status;
+  int status;
   luaL_checkstack(L, 4, NULL);
-  lua_pushlightuserdata(L, &hooked);
-  lua_pushcclosure(L, note_hook, 1);
   lua_pushcfunction(L, receive);
   lua_pushlightuserdata(L, (void *)(uintptr_t)list);
-  status = lua_pcall(L, 1, 1, -3);
-  lua_remove(L, -2);
-  if (status == LUA_ERRMEM || hooked)
+  status = tpi_guard(L, S, 1, 1);
+  if (tpi_passes_on(S, status))
     lua_error(L);
   return status == LUA_OK;
 }

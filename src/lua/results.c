@@ -48,7 +48,7 @@ static void make_error (lua_State *L, const tpi_Future *future) {
 /* -> list, or Error; kept for the Future at index 1. Rebuilding objects calls
    functions of theirs. */
 static void keep (lua_State *L, tpi_Future *future) {
-  if (!tpi_receive_safely(L, receive_all, &future->results))
+  if (!tpi_receive_safely(L, tpi_state(L), receive_all, &future->results))
     make_error(L, future);
   lua_pushvalue(L, 1);
   lua_pushvalue(L, -2);

@@ -209,6 +209,8 @@ tpi_Table *tpi_send_shape (tpi_Sender *s, tp_Value *value, tp_Type type,
 int tpi_send_again (tpi_Sender *s, tp_Value *value, uint64_t tag,
                     const void *address) {
   tpi_Table *table = tpi_map_get(&s->S->seen, address);
+  if (table == NULL && s->before != NULL)
+    table = tpi_map_get(s->before, address);
   if (table == NULL)
     return 0;
   tpi_poke(&table->shared, 1);
@@ -345,35 +347,75 @@ tp_Value tpi_send_value (tpi_Sender *s, int index, const tpi_Path *path,
   return value;
 }
 
-/* What it raises passes on; what this list has met is lost then, with it. */
+static void forget (lua_State *L, tpi_State *S) {
+  if (S->kept != 0)
+    luaL_unref(L, LUA_REGISTRYINDEX, S->kept);
+  S->kept = 0;
+}
+
+int tpi_send_try (tpi_Sender *s, int nargs, int nresults) {
+  tpi_State *S = s->S;
+  tpi_Map seen = S->seen;
+  const tpi_Future *whose = S->whose;
+  int kept = S->kept, rc;
+  memset(&S->seen, 0, sizeof S->seen);
+  S->kept = 0;
+  rc = tpi_guard(s->L, S, nargs, nresults);
+  forget(s->L, S);
+  tpi_map_fini(&S->seen);
+  S->seen = seen;
+  S->whose = whose;
+  S->kept = kept;
+  S->keyed = 0;
+  if (tpi_passes_on(S, rc))
+    lua_error(s->L);
+  return rc;
+}
+
 void tpi_send_aside (tpi_Sender *s, int nargs, int nresults) {
-  tpi_Map seen = s->S->seen;
-  const tpi_Future *whose = s->S->whose;
-  int rc;
-  memset(&s->S->seen, 0, sizeof s->S->seen);
-  rc = lua_pcall(s->L, nargs, nresults, 0);
-  tpi_map_fini(&s->S->seen);
-  s->S->seen = seen;
-  s->S->whose = whose;
-  s->S->keyed = 0;
-  if (rc != LUA_OK)
+  if (tpi_send_try(s, nargs, nresults) != LUA_OK)
     lua_error(s->L);
 }
 
-void tpi_send_begin (tpi_State *S) {
+static int new_table (lua_State *L) {
+  lua_newtable(L);
+  return 1;
+}
+
+void tpi_send_push_kept (tpi_Sender *s) {
+  lua_State *L = s->L;
+  luaL_checkstack(L, 8, NULL);
+  if (s->S->kept == 0) {
+    lua_pushcfunction(L, new_table);
+    tpi_send_aside(s, 0, 1);
+    s->S->kept = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  lua_rawgeti(L, LUA_REGISTRYINDEX, s->S->kept);
+}
+
+void tpi_send_begin (lua_State *L, tpi_State *S) {
   tpi_map_clear(&S->seen);
   S->whose = NULL;
   S->keyed = 0;
+  if (S->kept != 0) /* by one that has failed */
+    forget(L, S);
 }
 
-void tpi_send_begin_results (tpi_State *S, const tpi_Future *whose) {
-  tpi_send_begin(S);
+void tpi_send_finish (lua_State *L, tpi_State *S, tpi_List *list) {
+  tpi_Sender s = {L, S, list, NULL, NULL, 0};
+  tpi_send_names(&s);
+  forget(L, S);
+}
+
+void tpi_send_begin_results (lua_State *L, tpi_State *S,
+                             const tpi_Future *whose) {
+  tpi_send_begin(L, S);
   S->whose = whose;
 }
 
 void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,
                const char *what, int number) {
-  tpi_Sender s = {L, S, list, what, number};
+  tpi_Sender s = {L, S, list, NULL, what, number};
   static const tpi_Path start = {NULL, 0, NULL};
   tpi_send_need(&s, tpi_list_push(list, tpi_send_value(&s, index, &start, 0)));
 }

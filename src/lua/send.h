@@ -18,6 +18,7 @@ typedef struct tpi_Sender {
   lua_State *L;
   tpi_State *S;
   tpi_List *list;
+  const tpi_Map *before; /* NULL, or what was met before an attempt */
   const char *what;
   int number; /* 0: there is just one */
 } tpi_Sender;
@@ -50,6 +51,16 @@ tpi_Table *tpi_send_shape (tpi_Sender *s, tp_Value *value, tp_Type type,
 int tpi_send_again (tpi_Sender *s, tp_Value *value, uint64_t tag,
                     const void *address);
 
+/* What is called may send something itself, so the list is set aside. As
+   lua_pcall; but interrupts, and lack of memory, are raised. */
+int tpi_send_try (tpi_Sender *s, int nargs, int nresults);
+/* The same, but what it raises is raised. */
+void tpi_send_aside (tpi_Sender *s, int nargs, int nresults);
+/* Pushes a table that stays until the list is sent: address -> what must not
+   be collected, for its address would be used again. Its array part is
+   sandbox.c's. */
+void tpi_send_push_kept (tpi_Sender *s);
+
 /* --- receive.c --- */
 
 void tpi_push_value (tpi_Receiver *r, const tp_Value *value);
@@ -66,9 +77,6 @@ void tpi_push_function (tpi_Receiver *r, const tp_Value *value);
 
 /* --- object.c: Errors, things of tidepool's, and the __tidepool of others */
 
-/* Calls what stands on the stack as lua_call does, with the list set aside:
-   what is called may send something itself. */
-void tpi_send_aside (tpi_Sender *s, int nargs, int nresults);
 /* True if the table or userdata crosses in another way than by its type. */
 int tpi_send_object (tpi_Sender *s, tp_Value *value, int index,
                      const tpi_Path *path, int depth);
@@ -77,6 +85,16 @@ int tpi_send_own (tpi_Sender *s, tp_Value *value, int index);
 /* The same for a Lua function. */
 int tpi_send_own_lua (tpi_Sender *s, tp_Value *value, int index);
 void tpi_push_other (tpi_Receiver *r, const tp_Value *value);
+
+/* --- names.c, sandbox.c: an _ENV that leads to the globals */
+
+/* Makes *value what stands on top, if it is one: upvalue i of that function,
+   whose names are noted. */
+int tpi_send_sandbox (tpi_Sender *s, tp_Value *value, int function, int i,
+                      int depth);
+/* What those names stand for. */
+void tpi_send_names (tpi_Sender *s);
+void tpi_push_sandbox (tpi_Receiver *r, const tpi_Table *sandbox);
 
 /* --- slice.c --- */
 

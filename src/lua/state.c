@@ -211,9 +211,9 @@ void tpi_state_push (lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key) == LUA_TTABLE)
     return;
   lua_pop(L, 1);
-  lua_createtable(L, TPI_UP_MODULE, 0); /* upvalues */
-  S = new_state(L);                     /* upvalues State */
-  lua_rawseti(L, -2, TPI_UP_STATE);     /* upvalues */
+  lua_createtable(L, TPI_UP_STANDARD, 0); /* upvalues */
+  S = new_state(L);                       /* upvalues State */
+  lua_rawseti(L, -2, TPI_UP_STATE);       /* upvalues */
   S->future_mt = new_metatable(L, "tidepool.Future");
   lua_rawseti(L, -2, TPI_UP_FUTURE);
   S->manager_mt = new_metatable(L, "tidepool.AsyncManager");
@@ -248,6 +248,13 @@ void tpi_push_upvalue (lua_State *L, int i) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
   lua_rawgeti(L, -1, i);
   lua_remove(L, -2);
+}
+
+void tpi_set_upvalue (lua_State *L, int i) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, i);
+  lua_pop(L, 1);
 }
 
 void tpi_setfuncs (lua_State *L, const luaL_Reg *list) {

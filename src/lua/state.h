@@ -27,10 +27,11 @@ enum {
   TPI_UP_OUTCOMES,  /* Future -> its results as a list, or its Error; weak */
   TPI_UPVALUES = TPI_UP_OUTCOMES,
   /* what stands beside them, for who looks it up */
-  TPI_UP_CODES, /* code.c */
-  TPI_UP_KEPT,  /* name -> table that the Lua part keeps */
-  TPI_UP_LATE,  /* what was made in a finalizer, as weak keys; or nil */
-  TPI_UP_MODULE /* the table that `require "tidepool"` answers */
+  TPI_UP_CODES,   /* code.c */
+  TPI_UP_KEPT,    /* name -> table that the Lua part keeps */
+  TPI_UP_LATE,    /* what was made in a finalizer, as weak keys; or nil */
+  TPI_UP_MODULE,  /* the table that `require "tidepool"` answers */
+  TPI_UP_STANDARD /* replace.c; or nothing */
 };
 
 /* A key of a table on its way, by the address of its string in Lua. */
@@ -62,6 +63,9 @@ typedef struct tpi_State {
   uint64_t rested;          /* ...and when, at the earliest */
   tpi_Map seen;             /* tables met while sending one list */
   const struct tpi_Future *whose; /* its results are sent; or NULL */
+  int kept;                 /* reference of what has to stay until it is sent
+                               (send.h); 0 for nothing */
+  int hooked;               /* see tpi_guard */
   tpi_Key keys[TPI_KEYS];   /* and keys... */
   int keyed;                /* ...once there was one */
   int handler;              /* reference of the on_unhandled function */
@@ -130,6 +134,8 @@ void tpi_setfuncs (lua_State *L, const luaL_Reg *list);
 /* Pushes upvalue i of the running function on the registry's behalf, for
    code that other modules call. */
 void tpi_push_upvalue (lua_State *L, int i);
+/* value -> ; it stands beside them. */
+void tpi_set_upvalue (lua_State *L, int i);
 
 /* Pushes an empty table with that __mode. */
 void tpi_push_weak (lua_State *L, const char *mode);

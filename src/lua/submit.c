@@ -144,7 +144,7 @@ tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
     luaL_error(L, "not enough memory");
   if (userdata)
     follow(L, S, task, t, first, top, carried);
-  tpi_send_begin(S);
+  tpi_send_begin(L, S);
   if (carried)
     tpi_send(L, S, list, t->index, "the function", 0);
   for (int i = first; i <= top; i++) {
@@ -153,6 +153,7 @@ tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
     else
       tpi_send(L, S, list, i, "argument", i - first + 1);
   }
+  tpi_send_end(L, S, list);
   if (t->function == NULL)
     note_origin(L, task);
   tpi_task_seal(task);

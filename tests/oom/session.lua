@@ -142,6 +142,13 @@ check(results(keep(lua:call(function ()
   return coroutine.wrap(function () return list[1] end)()
 end))) == 1, "a comparator that awaits")
 failure("error", keep(lua:call(function () error { code = 5 } end)))
+local env = setmetatable({ io = { 5, io.stdout } }, { __index = _G })
+env.list = { 6 }
+local sandboxed = load("return list[1], (function () return io ~= nil end)()",
+  "=sandboxed", "t", env)
+local six, stands_in = results(keep(lua:call(sandboxed)))
+check(six == 6 and stands_in, "a function of a sandbox")
+failure("error", keep(lua:call(load("io.none()", "=sandboxed", "t", env))))
 failure("transfer", keep(lua:call(function () return io.stdout end)))
 local looping = keep(lua:call(function () while true do end end))
 looping:wait(0.001)
