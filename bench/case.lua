@@ -15,3 +15,4 @@ local case = require("cases." .. arg[1])[arg[2]]
 for key, value in pairs(case(options)) do
   print(("%s=%.9g"):format(key, value))
 end
+print(("processor=%.9g"):format(require("benchmod").cpu()))

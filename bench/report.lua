@@ -94,6 +94,21 @@ function report.targets(groups, out)
   end
 end
 
+-- The least seconds of processor that each run has taken, here and there.
+function report.against(runs, root, out)
+  out:write(("\n%-40s %9s %9s %9s\n"):format("Processor seconds, minima",
+    "here", "there", "ratio"))
+  for _, run in ipairs(runs) do
+    local here, there = run.figures.processor, run.theirs.processor
+    if here and there then
+      local a, b = math.min(table.unpack(here)), math.min(table.unpack(there))
+      out:write(("  %-38s %9s %9s %9.3f\n"):format(
+        run.case .. ", " .. run.label, number(a), number(b), a / b))
+    end
+  end
+  out:write("  there is " .. root .. "\n")
+end
+
 local function json(value, out, indent)
   local kind = type(value)
   if kind == "table" then

@@ -2,6 +2,8 @@
 -- `make bench`. BENCH names the groups to run ("flood records"; all), and
 -- BENCH_ROUNDS (7) is how often each run is repeated. BENCH_TIMEOUT (120) is
 -- how many seconds a run may take, TIDEPOOL_BUILD where the build lies.
+-- BENCH_AGAINST names another tree, with `make benches` done there: each run
+-- is made with both in turn, and their processor times are compared.
 --
 -- Every run is a process of its own. In each round all runs take their turn,
 -- so that a slow spell of the machine meets every contestant.
@@ -19,25 +21,35 @@ local report = require "report"
 local sample = require "sample"
 
 local LUA = arg[-1] or "lua5.4"
-local PATHS = ("LUA_PATH='bench/?.lua;lua/?.lua;lua/?/init.lua;;' "
-  .. "LUA_CPATH='%s/bench/?.so;%s/?.so;;' "):format(build, build)
+local against = os.getenv "BENCH_AGAINST"
+against = against ~= "" and against or nil
+
+-- For a process that uses the tidepool of the tree `root`.
+local function paths(root, its_build)
+  return ("LUA_PATH='bench/?.lua;%s/lua/?.lua;%s/lua/?/init.lua;;' "
+    .. "LUA_CPATH='%s/bench/?.so;%s/?.so;;' "):format(root, root, its_build,
+      its_build)
+end
+
+local OURS = paths(".", build)
+local THEIRS = against and paths(against, against .. "/build")
 
 -- Only where `timeout` is there (it is not part of every system).
 local guard = os.execute "timeout 1 true >/dev/null 2>&1"
   and ("timeout %d "):format(timeout) or ""
 
-local function command(run)
+local function command(run, which)
   if run.who == "ring" then
     return ("%s%s/bench/ring %s %s 2>&1"):format(guard, build, run.case,
       run.options)
   end
   return ("env %s %s%s%s bench/case.lua %s %s %s 2>&1"):format(
-    run.environment, PATHS, guard, LUA, run.case, run.who, run.options)
+    run.environment, which, guard, LUA, run.case, run.who, run.options)
 end
 
--- Adds the figures that one run prints to run.figures.
-local function measure(run)
-  local pipe = assert(io.popen(command(run)))
+-- Adds the figures that one run prints to `figures`.
+local function measure(run, which, figures)
+  local pipe = assert(io.popen(command(run, which)))
   local text = pipe:read "a"
   local ok, _, status = pipe:close()
   if not ok then
@@ -46,9 +58,9 @@ local function measure(run)
     return
   end
   for key, value in text:gmatch "(%w+)=(%S+)" do
-    local list = run.figures[key] or {}
+    local list = figures[key] or {}
     list[#list + 1] = tonumber(value)
-    run.figures[key] = list
+    figures[key] = list
   end
 end
 
@@ -92,7 +104,7 @@ local function possible(groups)
   for _, group in ipairs(groups) do
     for _, run in ipairs(group.again and {} or group.runs) do
       local needed, is_there = library(run)
-      run.figures = {}
+      run.figures, run.theirs = {}, {}
       if run.who == "ring" and not ring then
         run.missing = "not built on this system"
       elseif needed and not is_there then
@@ -129,8 +141,15 @@ for round = 1, rounds do
       io.stderr:write(("\r\27[Kround %d of %d, %d of %d: %s %s"):format(round,
         rounds, i, #runs, run.case, run.label))
     end
+    local both = THEIRS and run.who ~= "ring" and not library(run)
+    if both and round % 2 == 0 and not run.missing then
+      measure(run, THEIRS, run.theirs)
+    end
     if not run.missing then
-      measure(run)
+      measure(run, OURS, run.figures)
+    end
+    if both and round % 2 == 1 and not run.missing then
+      measure(run, THEIRS, run.theirs)
     end
   end
 end
@@ -142,6 +161,9 @@ print(("%s, %d cores, %s; %d rounds"):format(machine.processor,
   machine.cores, machine.lua, rounds))
 report.groups(groups, io.stdout)
 report.targets(groups, io.stdout)
+if against then
+  report.against(runs, against, io.stdout)
+end
 
 local path = build .. "/bench/results.json"
 local file = assert(io.open(path, "w"))
