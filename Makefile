@@ -11,6 +11,8 @@ BUILD ?= build
 # Sanitizers for a build of its own: address, undefined, thread.
 SANITIZE ?=
 STRESS_SECONDS ?= 10
+# A source tree of Lua, for check-assert.
+LUA_SRC ?=
 # The folder that the demos read; empty for their own choice.
 DIR ?=
 
@@ -201,7 +203,8 @@ rock-check: ## install the rock into an empty folder and use it there
 	@$(RUN) tests/rock/run.sh
 
 # Each checker has a build of its own.
-.PHONY: check-portable check-asan check-ubsan check-tsan check-valgrind check-oom stress check-chaos
+.PHONY: check-portable check-asan check-ubsan check-tsan check-valgrind check-oom stress check-chaos \
+	check-assert
 checked = @+$(MAKE) --no-print-directory BUILD=build/$1 SANITIZE=$2
 check-portable: ## the suite without what only Linux has
 	@+$(MAKE) --no-print-directory BUILD=build/portable \
@@ -230,6 +233,20 @@ stress: all $(TEST_MODULES) $(STRESS) ## STRESS_SECONDS=60 make stress
 	@$(if $(STRESS),STRESS_SECONDS='$(STRESS_SECONDS)' $(RUN) $(STRESS),\
 	  echo 'tests/stress is empty')
 
+ASSERT = build/assert/lua
+asserted = @+$(MAKE) --no-print-directory BUILD=build/assert CHECK=assert \
+	TEST_LUA='$(CURDIR)/build/assert/tests/lua' \
+	LUA_INCDIR='$(CURDIR)/$(ASSERT)' LUA_LIBS='-Wl,--whole-archive \
+	$(CURDIR)/$(ASSERT)/liblua.a -Wl,--no-whole-archive -lm'
+check-assert: ## the suite in a Lua with assertions, built from LUA_SRC
+ifeq ($(LUA_SRC),)
+	@echo 'check-assert: LUA_SRC names no source tree of Lua'
+	@echo '0 passed, 0 failed, 1 skipped'
+else
+	@CC='$(CC)' scripts/build-lua.sh '$(LUA_SRC)' '$(ASSERT)'
+	$(asserted) tests
+	$(asserted) suite
+endif
 check-chaos: ## the stress, and threads that yield at random
 	@+$(MAKE) --no-print-directory BUILD=build/chaos DEFS=-DTPI_CHAOS stress
 
