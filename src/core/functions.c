@@ -160,21 +160,21 @@ static size_t distance (const char *a, const char *b) {
   return row[n];
 }
 
+/* Takes the lock for each, and not for all: there may be many. */
 const char *tpi_functions_guess (const char *name) {
+  const tpi_Function *f;
   const char *best = NULL;
   size_t least = strlen(name) / 3 + 2; /* must be nearer than this */
-  tpi_lock(&lock);
-  for (size_t i = 0; i < count; i++) {
-    const char *dot = strchr(all[i]->name, '.');
-    size_t d = distance(all[i]->name, name);
+  for (size_t i = 0; (f = tpi_functions_at(i)) != NULL; i++) {
+    const char *dot = strchr(f->name, '.');
+    size_t d = distance(f->name, name);
     if (dot != NULL && strcmp(dot + 1, name) == 0)
       d = 1; /* only the module was forgotten */
     if (d < least) {
       least = d;
-      best = all[i]->name;
+      best = f->name;
     }
   }
-  tpi_unlock(&lock);
   return best;
 }
 

@@ -1,8 +1,10 @@
 /*
 ** functions.h: the registered C functions of the process, by name.
 **
-** Any thread. Blocks only for a short lock. A function, once registered,
-** stays for ever at the same address, and so does its module.
+** Any thread. Blocks only for a short lock; registering holds it, and asks for
+** memory under it, for as long as its list is, which is once for each module. A
+** function, once registered, stays for ever at the same address, and so does its
+** module.
 */
 #ifndef TPI_FUNCTIONS_H
 #define TPI_FUNCTIONS_H

@@ -105,6 +105,7 @@ static void tell (tpi_Waiter *w, tpi_Waiter **more) {
   tpi_lock(&g->lock);
   m->arrived = 1;
   m->next = NULL;
+  m->link = g->end;
   *g->end = m;
   g->end = &m->next;
   signal = g->signal;
@@ -159,11 +160,12 @@ static void unchain (tpi_Member *m) {
 }
 
 /* Out of those that have settled; the lock is held. */
-static void take_locked (tpi_Group *g, tpi_Member **at) {
-  tpi_Member *m = *at;
-  *at = m->next;
-  if (m->next == NULL)
-    g->end = at;
+static void take_locked (tpi_Group *g, const tpi_Member *m) {
+  *m->link = m->next;
+  if (m->next != NULL)
+    m->next->link = m->link;
+  else
+    g->end = m->link;
 }
 
 tpi_Member *tpi_group_take (tpi_Group *g) {
@@ -171,7 +173,7 @@ tpi_Member *tpi_group_take (tpi_Group *g) {
   tpi_lock(&g->lock);
   m = g->arrived;
   if (m != NULL)
-    take_locked(g, &g->arrived);
+    take_locked(g, m);
   tpi_unlock(&g->lock);
   if (m != NULL)
     unchain(m);
@@ -199,11 +201,8 @@ static int leave (tpi_Member *m) {
 void tpi_group_remove (tpi_Member *m) {
   tpi_Group *g = m->group;
   if (!leave(m)) {
-    tpi_Member **at = &g->arrived;
     tpi_lock(&g->lock);
-    while (*at != m)
-      at = &(*at)->next;
-    take_locked(g, at);
+    take_locked(g, m);
     tpi_unlock(&g->lock);
   }
   unchain(m);

@@ -18,7 +18,7 @@ typedef struct tpi_Member {
   tpi_Waiter waiter;
   tpi_Group *group;                   /* retained */
   tpi_Future *future;                 /* retained */
-  struct tpi_Member *next;            /* among those that have settled; lock */
+  struct tpi_Member *next, **link;    /* among those that have settled; lock */
   struct tpi_Member *older, *younger; /* among all; the owner's */
   int reference;                      /* the owner's, for what it likes */
   unsigned char arrived;              /* lock */

@@ -11,7 +11,17 @@
 **
 ** The lock guards everything not said to be otherwise. Under it there is
 ** neither a system call nor a callback: what is to be told or woken is
-** noted in an Effects and done by tpi_pool_unlock.
+** noted in an Effects and done by tpi_pool_unlock. It is held for a few dozen
+** instructions, however long the queue is and however many tasks are parked, but
+** for these:
+** - once for each task: submitting many at once, cancelling all that a pool or a
+**   Lua state has queued, turning away what stands at the door as it closes;
+** - for each worker, and each task on its stack: a look at what is left for who
+**   waits for all, stats (which add up histograms of some 500 steps), a worker
+**   that leaves, or blocks where it cannot yield;
+** - for each caller at the door, only while all workers are blocked, or tasks that
+**   follow others have all the slots: a look at what those wait for (unstick);
+** - for each task that may go on on a worker that is blocked: the same (untangle).
 **
 ** Nobody counts what is unsettled, for that would take the lock once more for
 ** each task. Who waits for tasks to settle or to return leaves a Barrier, and

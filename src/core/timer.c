@@ -9,9 +9,12 @@
 #include "core/thread.h"
 #include "core/word.h"
 
+enum { FEW = 64 };
+
 static tpi_Lock lock;
-static tpi_Timer **heap; /* from 1, the earliest first; guarded by lock */
-static size_t count, room;
+static tpi_Timer *few[FEW];    /* the heap, as long as there are no more */
+static tpi_Timer **heap = few; /* from 1, the earliest first; guarded by lock */
+static size_t count, room = FEW;
 static int alive, stopping; /* guarded by lock */
 static atomic_uint bell;    /* counts changes that the thread must see */
 
@@ -66,18 +69,21 @@ static void sink_locked (size_t place, tpi_Timer *t) {
   put_locked(place, t);
 }
 
+static void keep_locked (tpi_Timer **fresh, size_t n) {
+  if (heap != few)
+    tpi_free(heap);
+  heap = fresh;
+  room = n;
+}
+
 static int add_locked (tpi_Timer *t) {
   t->generation = tpi_see(&tpi_generation);
   if (count + 1 >= room) {
-    size_t n = room == 0 ? 64 : room * 2;
-    tpi_Timer **p = tpi_alloc(n * sizeof *p);
+    tpi_Timer **p = tpi_alloc(2 * room * sizeof *p);
     if (p == NULL)
       return TP_NOMEM;
-    if (count > 0)
-      memcpy(p + 1, heap + 1, count * sizeof *p);
-    tpi_free(heap);
-    heap = p;
-    room = n;
+    memcpy(p + 1, heap + 1, count * sizeof *p);
+    keep_locked(p, 2 * room);
   }
   rise_locked(++count, t);
   return TP_OK;
@@ -93,11 +99,8 @@ static void drop_locked (tpi_Timer *t) {
     else
       sink_locked(place, last);
   }
-  if (count == 0) {
-    tpi_free(heap);
-    heap = NULL;
-    room = 0;
-  }
+  if (count == 0)
+    keep_locked(few, FEW);
 }
 
 /* ---------------------------------------------------------------- */
@@ -234,7 +237,8 @@ void tpi_timers_stop (void) {
 
 void tpi_timers_forget (void) {
   tpi_put(&lock.word, 0);
-  heap = NULL; /* what is in there belongs to the parent's tasks */
-  count = room = 0;
+  heap = few; /* what is in there belongs to the parent's tasks */
+  room = FEW;
+  count = 0;
   alive = stopping = 0;
 }

@@ -6,6 +6,11 @@
 ** The pool arms the timers of tasks that it has let in, so that one that
 ** fires for an unsettled task never meets a pool that is gone. The thread
 ** ends by itself when there has been nothing to wait for in a while.
+**
+** One lock guards all timers. Under it a timer moves by as many places as the
+** number of timers has binary digits; when they are twice as many as ever, from
+** 64 on, they are copied to more memory, and the first of a while starts the
+** thread.
 */
 #ifndef TPI_TIMER_H
 #define TPI_TIMER_H
