@@ -2,6 +2,7 @@
 -- instructions in turn. A finalizer may do that wherever the collector runs,
 -- and a hook anywhere.
 
+require "spec.support.paths"
 local tidepool = require "tidepool"
 
 local hooks = {}
@@ -81,6 +82,7 @@ function hooks.at_each(scenario, act, check)
     at = at + 1
     local state = {}
     local hooked, acted = counter(at, function () act(state) end)
+    state.hooked = hooked -- for coroutines that are not ours
     local results = with_starts(hooked, function ()
       return hooked(scenario)(state)
     end)
