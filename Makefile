@@ -187,10 +187,12 @@ test-specs: tests ## the specs; SPEC=spec/future_spec.lua for one
 	@$(RUN) scripts/run-specs.sh $(or $(SPEC),spec)
 
 .PHONY: lint
-lint: layers rockspec-check luacheck doc-check ## what needs no run
-.PHONY: layers rockspec-check luacheck doc-check snippets rock-check
+lint: layers forks rockspec-check luacheck doc-check ## what needs no run
+.PHONY: layers forks rockspec-check luacheck doc-check snippets rock-check
 layers: ## do all arrows between the source files point down?
 	@$(RUN) $(LUA) scripts/layers.lua
+forks: ## does every lock in static storage survive a fork?
+	@$(RUN) $(LUA) scripts/forks.lua
 rockspec-check: ## does the rockspec name every source file?
 	@$(RUN) $(LUA) scripts/rockspec.lua
 luacheck:

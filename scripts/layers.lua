@@ -23,9 +23,10 @@ local folders = {
 
 local core = {
   -- module      uses
-  { "pools",     "promise functions" },
+  { "pools",     "promise functions homes" },
   { "promise",   "follow" },
   { "group",     "future" },
+  { "homes",     "future" },
   { "await",     "parked" },
   { "worker",    "pool" },
   { "submit",    "follow" },
@@ -49,14 +50,15 @@ local core = {
   { "map",       "memory" },
   { "stats",     "atomic" },
   -- the platform
-  { "host",      "waiter bell thread" },
+  { "host",      "waiter bell word generation" },
   { "thread",    "lock memory" },
   { "bell",      "clock memory" },
-  { "lock",      "word atomic" },
+  { "lock",      "word generation" },
   { "word",      "clock chaos" },
   { "memory",    "atomic" },
   { "pin",       "" },
   { "waiter",    "" },
+  { "generation", "atomic" },
   { "clock",     "" },
   { "atomic",    "chaos" },
   { "chaos",     "" },

@@ -1,7 +1,8 @@
 --- Futures and worker pools for Lua.
 -- The C module `tidepool.core` does the work; what needs no C is added here,
--- and in the files beside this one, which are loaded when something of theirs
--- is looked for.
+-- and in the files beside this one. A program loads them at once: later it may
+-- have no descriptor left to open them with. A worker loads each when something
+-- of it is looked for.
 local tidepool = require "tidepool.core"
 
 -- What only these files may call.
@@ -54,14 +55,38 @@ function tidepool.header()
   return nil, "tidepool.h is neither of " .. table.concat(tried, ", ")
 end
 
+-- What cannot be opened looks as if it were not there: this file was, so it
+-- tells whether that is so.
+local function load(part)
+  local ok, err = pcall(require, "tidepool." .. part)
+  if not ok then
+    local this = debug.getinfo(1, "S").source:match "^@(.*)"
+    local file, why = io.open(this or "")
+    if file then
+      file:close()
+    elseif this then
+      err = why
+    end
+    error(("tidepool.%s cannot be loaded: %s"):format(part, err), 0)
+  end
+end
+
 for table, names in pairs(parts) do
   setmetatable(table, { __index = function (_, name)
     local part = names[name]
     if part then
-      require("tidepool." .. part)
+      load(part)
       return rawget(table, name)
     end
   end })
+end
+
+if not tidepool.current() then
+  for _, names in pairs(parts) do
+    for _, part in pairs(names) do
+      load(part)
+    end
+  end
 end
 
 private.own()

@@ -3,7 +3,7 @@
 -- manner of that loop, has the loop watch tidepool's descriptor, and makes it
 -- go on with the coroutine once the future has settled. Those for luv, copas
 -- and cqueues are in `tidepool.loop.*`; `tidepool.use_loop` takes any other.
-local tidepool = require "tidepool"
+local tidepool = require "tidepool.core"
 
 local private = tidepool.private
 local loop = {}

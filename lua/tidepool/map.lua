@@ -22,7 +22,7 @@ local EACH = 4
 -- that came to, and how many seconds it took.
 
 local function map_chunk(fn, chunk, n)
-  local tidepool = require "tidepool"
+  local tidepool = require "tidepool.core"
   local began, results = tidepool.now(), tidepool.private.room(n)
   if type(fn) == "string" then
     local name, invoke = fn, tidepool.invoke
@@ -35,7 +35,7 @@ local function map_chunk(fn, chunk, n)
 end
 
 local function each_chunk(fn, chunk, n)
-  local tidepool = require "tidepool"
+  local tidepool = require "tidepool.core"
   local began = tidepool.now()
   if type(fn) == "string" then
     local name, invoke = fn, tidepool.invoke
@@ -48,7 +48,7 @@ local function each_chunk(fn, chunk, n)
 end
 
 local function fold_chunk(fn, chunk, n)
-  local tidepool = require "tidepool"
+  local tidepool = require "tidepool.core"
   local began, result = tidepool.now(), chunk[1]
   if type(fn) == "string" then
     local name, invoke = fn, tidepool.invoke

@@ -79,8 +79,8 @@ static int refuse_native (const tpi_Task *task, tpi_List *args, char **why) {
 }
 
 const tpi_TaskClass tpi_native = {{tpi_pool_withdraw, help_native,
-                                   name_of_native, tpi_task_orphaned,
-                                   tpi_follow_next, destroy_native, 1},
+                                   name_of_native, tpi_follow_next,
+                                   destroy_native, 1},
                                   run_native,
                                   sizeof(tpi_Task),
                                   refuse_native};

@@ -37,8 +37,9 @@ static void tell_own (tpi_Waiter *w, tpi_Waiter **more) {
   (void)more;
 }
 
+/* Who was about to tell may have stayed with the parent. */
 static void leave (tpi_Future *future, tpi_Waiter *waiter, atomic_uint *done) {
-  if (tpi_future_leave(future, waiter))
+  if (tpi_future_leave(future, waiter) || tpi_future_foreign(future))
     return;
   while (!tpi_see(done))
     tpi_relax();

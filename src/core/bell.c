@@ -7,12 +7,34 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/memory.h"
 #include "tidepool.h"
+
+/* Does that number still stand for the file of the bell? */
+static int is_ours (const tpi_Bell *bell, int fd) {
+  struct stat s;
+  return fd >= 0 && fstat(fd, &s) == 0 && s.st_dev == bell->device &&
+         s.st_ino == bell->inode;
+}
+
+int tpi_bell_there (const tpi_Bell *bell) {
+  return is_ours(bell, bell->fd) &&
+         (bell->out == bell->fd || is_ours(bell, bell->out));
+}
+
+static int remember (tpi_Bell *bell) {
+  struct stat s;
+  if (bell->fd < 0 || fstat(bell->fd, &s) != 0)
+    return TP_NOMEM;
+  bell->device = s.st_dev;
+  bell->inode = s.st_ino;
+  return TP_OK;
+}
 
 #if defined(__linux__) && !defined(TPI_PORTABLE)
 
@@ -21,7 +43,7 @@
 int tpi_bell_init (tpi_Bell *bell) {
   bell->fd = tpi_denied() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   bell->out = bell->fd;
-  return bell->fd < 0 ? TP_NOMEM : TP_OK;
+  return remember(bell);
 }
 
 /* What the kernel does in one step. */
@@ -47,7 +69,7 @@ int tpi_bell_init (tpi_Bell *bell) {
   set_flags(ends[1]);
   bell->fd = ends[0];
   bell->out = ends[1];
-  return TP_OK;
+  return remember(bell);
 }
 
 /* pselect is what POSIX has; past FD_SETSIZE only poll is left, and with it
@@ -72,14 +94,14 @@ static int poll_masked (struct pollfd *p, const struct timespec *limit,
 #endif
 
 void tpi_bell_fini (tpi_Bell *bell) {
-  if (bell->fd >= 0)
+  if (is_ours(bell, bell->fd))
     close(bell->fd);
-  if (bell->out >= 0 && bell->out != bell->fd)
+  if (bell->out != bell->fd && is_ours(bell, bell->out))
     close(bell->out);
   bell->fd = bell->out = -1;
 }
 
-void tpi_bell_ring (tpi_Bell *bell) {
+void tpi_bell_ring (const tpi_Bell *bell) {
   static const uint64_t one = 1;
   int keep = errno; /* we may be anywhere in somebody's C function */
   while (write(bell->out, &one, sizeof one) < 0 && errno == EINTR) {
@@ -87,25 +109,32 @@ void tpi_bell_ring (tpi_Bell *bell) {
   errno = keep;
 }
 
-/* The limit is for a child of a fork whose ringer stayed with the parent. */
-void tpi_bell_hush (tpi_Bell *bell) {
+/* The limit is for a ring that found its descriptor closed. */
+void tpi_bell_hush (const tpi_Bell *bell) {
   enum { LIMIT = 1000 }; /* ms */
   struct pollfd p = {bell->fd, POLLIN, 0};
   char rung[64];
   while (read(bell->fd, rung, sizeof rung) < 0) {
-    if (errno != EINTR && poll(&p, 1, LIMIT) == 0)
+    if (errno == EINTR)
+      continue;
+    if (errno != EAGAIN || poll(&p, 1, LIMIT) == 0)
       return;
   }
 }
 
 int tpi_bell_sleep (tpi_Bell *bell, uint64_t deadline, int (*stop)(void *),
                     void *argument) {
+  return tpi_sleep_on(bell->fd, deadline, stop, argument);
+}
+
+int tpi_sleep_on (int fd, uint64_t deadline, int (*stop)(void *),
+                  void *argument) {
   sigset_t all, before;
   int answer = TPI_STOPPED;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   while (stop == NULL || !stop(argument)) {
-    struct pollfd p = {bell->fd, POLLIN, 0};
+    struct pollfd p = {fd, POLLIN, 0};
     uint64_t left = deadline == TPI_NEVER ? 0 : tpi_until(deadline);
     struct timespec t = {(time_t)(left / TPI_SECOND),
                          (long)(left % TPI_SECOND)};

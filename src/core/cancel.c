@@ -112,22 +112,28 @@ static tpi_Task *running (tp_Manager *pool, const tpi_Host *home) {
   return found;
 }
 
-void tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
-                      const char *reason) {
+/* What is aside does not count. */
+static unsigned cancel (tpi_Task *task, const char *reason) {
+  int counts = !task->aside, cancelled;
+  cancelled = tpi_future_cancel(&task->future, reason);
+  tpi_future_release(&task->future);
+  return cancelled && counts;
+}
+
+unsigned tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
+                          const char *reason) {
   tpi_Task *task = steal(pool, home);
-  unsigned stolen = 0;
+  unsigned stolen = 0, count = 0;
   while (task != NULL) {
     tpi_Item *item = task->item.prev;
     tpi_Task *next = item == NULL ? NULL : tpi_task_at(item);
     task->item.prev = NULL;
-    tpi_future_cancel(&task->future, reason);
-    tpi_future_release(&task->future);
+    count += cancel(task, reason);
     task = next;
     stolen++;
   }
   give_up_stolen(pool, stolen);
-  while ((task = running(pool, home)) != NULL) {
-    tpi_future_cancel(&task->future, reason);
-    tpi_future_release(&task->future);
-  }
+  while ((task = running(pool, home)) != NULL)
+    count += cancel(task, reason);
+  return count;
 }

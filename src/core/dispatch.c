@@ -1,15 +1,9 @@
 #include "core/follow.h"
 #include "core/memory.h"
-#include "core/thread.h"
 #include "core/word.h"
 
 int tpi_pool_broken (const tp_Manager *pool) {
-  return pool->generation != tpi_see(&tpi_generation);
-}
-
-int tpi_task_orphaned (const tpi_Future *future) {
-  const tpi_Task *task = (const tpi_Task *)(const void *)future;
-  return task->generation != tpi_see(&tpi_generation);
+  return tpi_foreign(pool->generation);
 }
 
 /* ---------------------------------------------------------------- */
@@ -184,8 +178,6 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
   tp_Manager *pool = task->pool;
   tpi_Effects effects = {NULL, NULL, NULL};
   int queued = 0, filling = 0, pinned = 0;
-  if (tpi_task_orphaned(future))
-    return;
   if (task->timer != NULL)
     tpi_timer_stop(task->timer);
   tpi_lock(&pool->lock);
@@ -216,8 +208,6 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
 int tpi_pool_fill (tpi_Task *task) {
   tp_Manager *pool = task->pool;
   int held;
-  if (tpi_task_orphaned(&task->future))
-    return 0;
   tpi_lock(&pool->lock);
   held = task->place == TPI_HELD;
   if (held) {

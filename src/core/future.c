@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/lock.h"
 #include "core/memory.h"
 
 static const char *const kind_names[] = {
@@ -23,17 +24,18 @@ uint64_t tpi_future_ids (unsigned n) {
 void tpi_future_init (tpi_Future *f, const tpi_Class *class, tpi_Host *home,
                       void *buffer, size_t size) {
   f->class = class;
-  tpi_poke(&f->word, TPI_PENDING);
+  tpi_poke(&f->word, tpi_generation() | TPI_PENDING);
   tpi_poke(&f->refs, 1);
   f->home = home;
   if (home != NULL)
     tpi_host_retain(home);
   f->in.waiters = NULL;
+  f->link = NULL;
   f->id = 0;
   tpi_list_init(&f->results, buffer, size);
   f->reason = NULL;
   f->progress = NULL;
-  f->patience = 0;
+  f->patience = f->wanted = 0;
   f->literal = 0;
   tpi_poke(&f->lent, 0);
   f->kind = TPI_ERROR;
@@ -61,6 +63,70 @@ void tpi_future_free (tpi_Block *shell, tpi_List *list) {
 void tpi_future_retain (tpi_Future *f) { tpi_ref(&f->refs); }
 
 /*
+** Failures that nobody has read and that have owners, of Lua states of the
+** program. Who settles such a future owns it, puts it there, and only then
+** tells of it.
+*/
+static tpi_Lock lock;
+static tpi_Future *failures; /* guarded by lock, as are `failure` and `link` */
+
+static void note_failure (tpi_Future *f) {
+  if (f->home == NULL || f->home->dozes)
+    return;
+  tpi_lock(&lock);
+  if (!(tpi_see(&f->word) & TPI_READ)) {
+    f->in.failure = failures;
+    f->link = &failures;
+    if (failures != NULL)
+      failures->link = &f->in.failure;
+    failures = f;
+  }
+  tpi_unlock(&lock);
+}
+
+static void unlink_locked (tpi_Future *f) {
+  if (f->link == NULL)
+    return;
+  *f->link = f->in.failure;
+  if (f->in.failure != NULL)
+    f->in.failure->link = f->link;
+  f->link = NULL;
+}
+
+static void forget_failure (tpi_Future *f) {
+  tpi_lock(&lock);
+  unlink_locked(f);
+  tpi_unlock(&lock);
+}
+
+/* Unless its last owner is just letting go of it. */
+static int try_retain (tpi_Future *f) {
+  unsigned refs = tpi_see(&f->refs);
+  while (refs > 0 && !tpi_cas(&f->refs, &refs, refs + 1)) {
+  }
+  return refs > 0;
+}
+
+tpi_Future *tpi_failures_take (void) {
+  tpi_Future *f;
+  tpi_lock(&lock);
+  f = failures;
+  while (f != NULL && (tpi_see(&f->home->closed) || !try_retain(f)))
+    f = f->in.failure;
+  if (f != NULL)
+    unlink_locked(f);
+  tpi_unlock(&lock);
+  if (f != NULL)
+    tpi_or(&f->word, TPI_READ);
+  return f;
+}
+
+void tpi_failures_forget (void) {
+  tpi_lock_forget(&lock);
+  failures = NULL;
+}
+
+/*
 ** A failure that nobody has looked at goes to its home instead of away, if
 ** there is still anybody at home. That is how errors of futures that were
 ** dropped, or whose task outlived them, come to be reported. Closing sets
@@ -74,7 +140,11 @@ void tpi_future_let_go (void *future, tpi_List *heir) {
   if (!tpi_unref(&f->refs))
     return;
   word = tpi_see(&f->word);
+  if ((word & TPI_STATE) != TPI_COMPLETED && tpi_future_orphaned(f))
+    return;
   home = f->home;
+  if ((word & TPI_STATE) == TPI_FAILED && !tpi_foreign(word))
+    forget_failure(f);
   if ((word & TPI_STATE) != TPI_FAILED || (word & TPI_READ) || home == NULL ||
       tpi_see(&home->closed)) {
     f->class->destroy(f, heir);
@@ -125,6 +195,35 @@ void tpi_future_forget_unread (tpi_Host *home) {
 /* The word                                                          */
 /* ---------------------------------------------------------------- */
 
+static unsigned made_in (unsigned word) { return word & ~(unsigned)TPI_FLAGS; }
+
+static const char left_behind[] =
+    "it was pending when this process was forked; who would settle it is in "
+    "the parent";
+
+tpi_Phase tpi_future_break (tpi_Future *f) {
+  unsigned word = tpi_see(&f->word), born = made_in(word);
+  do {
+    while (!tpi_foreign(word) && (word & TPI_STATE) < TPI_COMPLETED) {
+      tpi_relax(); /* another thread of this process is at it */
+      word = tpi_see(&f->word);
+    }
+    if ((word & TPI_STATE) >= TPI_COMPLETED)
+      return (tpi_Phase)(word & TPI_STATE);
+  } while (!tpi_cas(&f->word, &word, tpi_generation() | TPI_LOCKED));
+  f->in.waiters = NULL;
+  f->kind = TPI_KIND_BROKEN;
+  f->reason = (char *)(uintptr_t)left_behind;
+  f->literal = 1;
+  tpi_put(&f->word, born | TPI_FAILED | TPI_READ);
+  return TPI_FAILED;
+}
+
+int tpi_future_orphaned (tpi_Future *f) {
+  return tpi_future_foreign(f) && tpi_future_state(f) == TPI_FAILED &&
+         f->reason == left_behind;
+}
+
 /* Takes the lock bit unless the future has settled: the word before, or -1.
    Held for a few instructions, however many wait, so the wait is a spin; who
    holds it may store the word, for nobody else changes it meanwhile. */
@@ -133,6 +232,10 @@ static int64_t lock_unsettled (tpi_Future *f) {
   for (;;) {
     if ((word & TPI_STATE) >= TPI_COMPLETED)
       return -1;
+    if (tpi_foreign(word)) {
+      tpi_future_break(f);
+      return -1;
+    }
     if (word & TPI_LOCKED) {
       tpi_relax();
       word = tpi_see(&f->word);
@@ -146,9 +249,11 @@ static void unlock (tpi_Future *f) { tpi_and(&f->word, ~(unsigned)TPI_LOCKED); }
 
 /* From one unsettled state to another. */
 static int step (tpi_Future *f, tpi_Phase from, tpi_Phase to) {
+  const unsigned flags = TPI_LOCKED | TPI_AWAITED | TPI_READ;
+  unsigned expected = tpi_generation() | (unsigned)from;
   unsigned word = tpi_see(&f->word);
   for (;;) {
-    if ((word & TPI_STATE) != (unsigned)from)
+    if (((word ^ expected) & ~flags) != 0)
       return 0;
     if (word & TPI_LOCKED) {
       tpi_relax();
@@ -161,7 +266,9 @@ static int step (tpi_Future *f, tpi_Phase from, tpi_Phase to) {
 }
 
 int tpi_future_claim (tpi_Future *f) {
-  return step(f, TPI_PENDING, TPI_RUNNING);
+  unsigned word = tpi_generation() | (tpi_peek(&f->word) & TPI_AWAITED);
+  return tpi_cas(&f->word, &word, word | TPI_RUNNING) || /* as nearly always */
+         step(f, TPI_PENDING, TPI_RUNNING);
 }
 
 int tpi_future_suspend (tpi_Future *f, int suspended) {
@@ -180,8 +287,10 @@ static void publish (tpi_Future *f, tpi_Phase state, tpi_Phase was,
                      int withdraw, tpi_Waiter **more) {
   tpi_Waiter *waiters = f->in.waiters;
   f->in.waiters = NULL;
-  tpi_put(&f->word, (unsigned)state);
+  tpi_put(&f->word, tpi_generation() | (unsigned)state);
   waiters = tpi_waiters_take(&waiters); /* who leaves now looks at none */
+  if (state == TPI_FAILED)
+    note_failure(f);
   if (withdraw && f->class->withdraw != NULL)
     f->class->withdraw(f, was);
   if (more != NULL) {
@@ -192,8 +301,10 @@ static void publish (tpi_Future *f, tpi_Phase state, tpi_Phase was,
 }
 
 int tpi_future_settle (tpi_Future *f, tpi_Phase state, tpi_Waiter **more) {
-  unsigned word = TPI_RUNNING;
-  if (tpi_cas(&f->word, &word, (unsigned)state)) {
+  unsigned here = tpi_generation(), word = here | TPI_RUNNING;
+  if (tpi_cas(&f->word, &word, here | (unsigned)state)) {
+    if (state == TPI_FAILED)
+      note_failure(f);
     announce(f, NULL); /* the common case: nobody has asked yet */
     return 1;
   }
@@ -256,9 +367,8 @@ int tpi_future_join (tpi_Future *f, tpi_Waiter *waiter) {
   if (word < 0)
     return 0;
   tpi_waiter_add(&f->in.waiters, waiter);
-  word |= TPI_AWAITED;
-  word += waiter->aside ? 0 : TPI_WANTED;
-  tpi_put(&f->word, (unsigned)word);
+  f->wanted += !waiter->aside;
+  tpi_put(&f->word, (unsigned)word | TPI_AWAITED);
   return 1;
 }
 
@@ -268,7 +378,7 @@ int tpi_future_leave (tpi_Future *f, tpi_Waiter *waiter) {
   if (word < 0)
     return 0;
   left = tpi_waiter_remove(waiter);
-  word -= left && !waiter->aside ? TPI_WANTED : 0;
+  f->wanted -= left && !waiter->aside;
   if (f->in.waiters == NULL)
     word &= ~(int64_t)TPI_AWAITED;
   tpi_put(&f->word, (unsigned)word);
@@ -276,13 +386,13 @@ int tpi_future_leave (tpi_Future *f, tpi_Waiter *waiter) {
 }
 
 int tpi_future_wanted (tpi_Future *f, const tpi_Waiter *but) {
-  int64_t word = lock_unsettled(f);
-  int stands;
-  if (word < 0)
+  unsigned stands, wanted;
+  if (lock_unsettled(f) < 0)
     return 0;
   stands = but != NULL && but->link != NULL && !but->aside;
+  wanted = f->wanted;
   unlock(f);
-  return word / TPI_WANTED > stands;
+  return wanted > stands;
 }
 
 /* Stands in the list of the future. Freed by who takes it out of there: who
@@ -391,8 +501,8 @@ void tpi_future_progress (tpi_Future *f, double fraction, const char *note) {
 tpi_Progress tpi_future_told (tpi_Future *f) {
   tpi_Progress p = {0, ""};
   int unsettled;
-  if (f->class->orphaned != NULL && f->class->orphaned(f))
-    return p; /* who held the lock bit at the fork is not here */
+  if (tpi_future_orphaned(f))
+    return p; /* it may be half written */
   unsettled = lock_unsettled(f) >= 0;
   if (f->progress != NULL)
     p = *f->progress;
@@ -414,6 +524,9 @@ const char *tpi_future_message (tpi_Future *f, size_t *length) {
 }
 
 void tpi_future_read (tpi_Future *f) {
-  if ((tpi_peek(&f->word) & (TPI_STATE | TPI_READ)) == TPI_FAILED)
-    tpi_or(&f->word, TPI_READ);
+  if ((tpi_peek(&f->word) & (TPI_STATE | TPI_READ)) != TPI_FAILED)
+    return;
+  tpi_or(&f->word, TPI_READ);
+  if (!tpi_future_foreign(f))
+    forget_failure(f);
 }

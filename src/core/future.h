@@ -7,8 +7,8 @@
 ** the spot, and how to free it.
 **
 ** The word is the state, with a lock bit that guards the waiters and the
-** outcome while it is being settled, and flags. It changes by one
-** compare-and-swap a step:
+** outcome while it is being settled, flags, and above them the generation of
+** the process that made it. It changes by one compare-and-swap a step:
 **
 **   pending -> running <-> suspended -> completed | failed | cancelled
 **
@@ -17,12 +17,18 @@
 ** before it settles and are read only after the future has completed, or
 ** has failed with no `reason`; the reason and the kind are written under the
 ** lock bit by whoever settles otherwise. Settling allocates nothing.
+**
+** In the child of a fork what the parent left unsettled is broken: whoever
+** looks at it first fails it (tpi_future_break), whatever was being done to
+** it. Those who waited are not told: they stayed with the parent, or know by
+** their own generation. It is never freed, for it may be half changed.
 */
 #ifndef TPI_FUTURE_H
 #define TPI_FUTURE_H
 
 #include <stddef.h>
 
+#include "core/generation.h"
 #include "core/host.h"
 #include "core/value.h"
 
@@ -39,8 +45,7 @@ enum {
   TPI_STATE = 7,    /* mask of the state in the word */
   TPI_LOCKED = 8,   /* the waiters and the outcome are being changed */
   TPI_AWAITED = 16, /* there are waiters */
-  TPI_READ = 32,    /* somebody has looked at the failure */
-  TPI_WANTED = 64   /* from here up: how many wait, but for who looks on */
+  TPI_READ = 32     /* somebody has looked at the failure */
 };
 
 typedef enum tpi_Kind {
@@ -68,8 +73,6 @@ typedef struct tpi_Class {
   int (*help)(tpi_Future *future, void *here);
   /* The name of what computes it, or NULL. */
   const char *(*name)(const tpi_Future *future);
-  /* Was it made before a fork, so that nobody will settle it? */
-  int (*orphaned)(const tpi_Future *future);
   /* What it waits for by itself and has not settled, borrowed; or NULL. */
   tpi_Future *(*next)(tpi_Future *future);
   /* The last owner is gone: bequeaths its blocks (value.h). */
@@ -91,7 +94,9 @@ struct tpi_Future {
   union {
     tpi_Waiter *waiters; /* guarded by the lock bit; NULL once settled */
     tpi_Node unread;     /* in the inbox of its home, after its last owner */
+    tpi_Future *failure; /* the next of those that nobody has read */
   } in;
+  tpi_Future **link; /* what points here among those; or NULL */
   uint64_t id;
   union {
     tpi_List results; /* or the message of a failure with no reason */
@@ -99,6 +104,7 @@ struct tpi_Future {
   };
   char *reason;           /* owned, unless it is a literal */
   tpi_Progress *progress; /* guarded by the lock bit */
+  unsigned wanted;        /* how many wait, but for who looks on; lock bit */
   unsigned patience;      /* looks an awaiter may spend before it sleeps */
   unsigned char literal;  /* the reason is not to be freed; or TPI_CAUSED */
   unsigned char kind;     /* a tpi_Kind */
@@ -166,6 +172,11 @@ int tpi_future_herald (tpi_Future *future, tpi_Host *host, tpi_Herald **herald);
 /* By who has asked for it, once; the future is still retained. */
 void tpi_herald_dismiss (tpi_Herald *herald, tpi_Future *future);
 
+/* One of another process that was not settled there fails, here. */
+tpi_Phase tpi_future_break (tpi_Future *future);
+/* Has it failed by that? */
+int tpi_future_orphaned (tpi_Future *future);
+
 /* Blocks: TPI_RUNG when it has settled, TPI_LATE, or TPI_STOPPED. `p` is
    initialised and may be used for one wait. */
 int tpi_future_wait (tpi_Future *future, tpi_Parker *p, uint64_t deadline);
@@ -183,6 +194,11 @@ const char *tpi_future_message (tpi_Future *future, size_t *length);
    first; NULL for none. The caller owns a reference to each. */
 tpi_Future *tpi_future_unread (tpi_Host *home);
 tpi_Future *tpi_future_next_unread (tpi_Future *future);
+/* Some failed future of a Lua state of the program that nobody has read, and
+   that has owners; read by this, and retained for the caller. NULL: none. */
+tpi_Future *tpi_failures_take (void);
+/* In the child after a fork: those are the parent's. */
+void tpi_failures_forget (void);
 /* Lets them go, for a host that is closed. */
 void tpi_future_forget_unread (tpi_Host *home);
 /* Somebody has seen the failure. */
@@ -193,7 +209,15 @@ const char *tpi_phase_name (tpi_Phase state);
 #pragma GCC visibility pop
 
 static inline tpi_Phase tpi_future_state (tpi_Future *future) {
-  return (tpi_Phase)(tpi_see(&future->word) & TPI_STATE);
+  unsigned word = tpi_see(&future->word);
+  if ((word & TPI_STATE) < TPI_COMPLETED && tpi_foreign(word))
+    return tpi_future_break(future);
+  return (tpi_Phase)(word & TPI_STATE);
+}
+
+/* Was it made before a fork, in another process? */
+static inline int tpi_future_foreign (const tpi_Future *future) {
+  return tpi_foreign(tpi_peek(&future->word));
 }
 
 static inline tpi_Future *tpi_future_of (tpi_Block *shell) {
@@ -204,10 +228,9 @@ static inline int tpi_future_settled (tpi_Future *future) {
   return tpi_future_state(future) >= TPI_COMPLETED;
 }
 
-/* Was it made before a fork, so that nobody will settle it? */
-static inline int tpi_future_orphaned (tpi_Future *future) {
-  return !tpi_future_settled(future) && future->class->orphaned != NULL &&
-         future->class->orphaned(future);
+/* The same for who has claimed it, in the process that made it. */
+static inline int tpi_future_is_over (tpi_Future *future) {
+  return (tpi_see(&future->word) & TPI_STATE) >= TPI_COMPLETED;
 }
 
 #endif

@@ -10,7 +10,8 @@ struct tpi_Group {
   tpi_Future *signal;         /* retained; or NULL; lock */
   tpi_Member *members;        /* the owner's, as all that follows */
   unsigned count;
-  int aside; /* constant */
+  unsigned generation; /* the process it is used in (generation.h) */
+  int aside;           /* constant */
 };
 
 /* ---------------------------------------------------------------- */
@@ -32,7 +33,7 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
   tpi_future_fini(future, heir, tpi_future_free);
 }
 
-static const tpi_Class class = {NULL, NULL, NULL, NULL, NULL, destroy, 0};
+static const tpi_Class class = {NULL, NULL, NULL, NULL, destroy, 0};
 
 static tpi_Future *new_signal (tpi_Group *g) {
   Signal *signal = tpi_alloc(sizeof *signal);
@@ -43,6 +44,29 @@ static tpi_Future *new_signal (tpi_Group *g) {
   signal->group = g;
   tpi_ref(&g->refs);
   return &signal->future;
+}
+
+/*
+** The owner, first of all. In the child of a fork all members have settled:
+** what was pending is broken. Who was about to tell of one is not here, and
+** may have left the list of those that have settled half changed.
+*/
+static void look_around (tpi_Group *g) {
+  tpi_Member *m = g->members;
+  if (!tpi_foreign(g->generation))
+    return;
+  g->generation = tpi_generation();
+  g->signal = NULL;
+  g->arrived = NULL;
+  g->end = &g->arrived;
+  while (m != NULL && m->older != NULL)
+    m = m->older;
+  for (; m != NULL; m = m->younger) {
+    m->arrived = 1;
+    m->next = NULL;
+    *g->end = m;
+    g->end = &m->next;
+  }
 }
 
 /* The one that somebody waits for already, retained; or NULL. */
@@ -60,8 +84,10 @@ static tpi_Future *shared_signal (tpi_Group *g) {
 }
 
 tpi_Future *tpi_group_signal (tpi_Group *g) {
-  tpi_Future *signal = shared_signal(g), *before;
+  tpi_Future *signal, *before;
   int ready;
+  look_around(g);
+  signal = shared_signal(g);
   if (signal != NULL)
     return signal;
   signal = new_signal(g);
@@ -123,6 +149,7 @@ tpi_Group *tpi_group_new (int aside) {
     return NULL;
   tpi_poke(&g->refs, 1);
   g->end = &g->arrived;
+  g->generation = tpi_generation();
   g->aside = aside;
   return g;
 }
@@ -131,6 +158,7 @@ tpi_Member *tpi_group_add (tpi_Group *g, tpi_Future *future, int reference) {
   tpi_Member *m = tpi_calloc(sizeof *m);
   if (m == NULL)
     return NULL;
+  look_around(g);
   tpi_waiter_init(&m->waiter, tell);
   m->waiter.aside = g->aside;
   m->group = g;
@@ -143,7 +171,7 @@ tpi_Member *tpi_group_add (tpi_Group *g, tpi_Future *future, int reference) {
     m->older->younger = m;
   g->members = m;
   g->count++;
-  if (tpi_future_orphaned(future) || !tpi_future_join(future, &m->waiter))
+  if (!tpi_future_join(future, &m->waiter))
     tpi_waiter_tell(&m->waiter);
   return m;
 }
@@ -170,6 +198,7 @@ static void take_locked (tpi_Group *g, const tpi_Member *m) {
 
 tpi_Member *tpi_group_take (tpi_Group *g) {
   tpi_Member *m;
+  look_around(g);
   tpi_lock(&g->lock);
   m = g->arrived;
   if (m != NULL)
@@ -200,6 +229,7 @@ static int leave (tpi_Member *m) {
 
 void tpi_group_remove (tpi_Member *m) {
   tpi_Group *g = m->group;
+  look_around(g);
   if (!leave(m)) {
     tpi_lock(&g->lock);
     take_locked(g, m);
@@ -223,6 +253,7 @@ unsigned tpi_group_count (const tpi_Group *g) { return g->count; }
 
 void tpi_group_clear (tpi_Group *g) {
   tpi_Member *m;
+  look_around(g);
   for (m = g->members; m != NULL; m = m->older)
     leave(m);
   tpi_lock(&g->lock);

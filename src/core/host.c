@@ -4,7 +4,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
-#include "core/thread.h"
+#include "core/generation.h"
 #include "core/word.h"
 #include "tidepool.h"
 
@@ -44,30 +44,45 @@ tpi_Host *tpi_host_new (int dozes) {
 
 void tpi_host_retain (tpi_Host *host) { tpi_ref(&host->refs); }
 
+/* The bell of a parent is not ours to ring, nor to hush. */
+static int bell_is_ours (tpi_Host *host) {
+  return tpi_load(&host->bell_of) == tpi_generation() + 1;
+}
+
+/* That of a parent stays open in the child, which may have closed it long ago
+   and use its number for something that looks just the same. */
+static void drop_bell (tpi_Host *host) {
+  if (bell_is_ours(host))
+    tpi_bell_fini(&host->bell);
+  tpi_store(&host->bell_of, 0);
+}
+
 void tpi_host_release (tpi_Host *host) {
   if (host != NULL && tpi_unref(&host->refs)) {
-    tpi_bell_fini(&host->bell);
+    drop_bell(host);
     tpi_free(host);
   }
 }
 
-/* The bell of a parent is not ours to ring, nor to hush. */
-static int bell_is_ours (tpi_Host *host) {
-  return tpi_load(&host->bell_of) == tpi_see(&tpi_generation) + 1;
+/* While its owner sleeps it is there, for the owner has looked; but one that
+   always listens is rung while the program runs, and may close it. */
+static void ring (tpi_Host *host) {
+  if (!tpi_peek(&host->listens) || tpi_bell_there(&host->bell))
+    tpi_bell_ring(&host->bell);
 }
 
 /* Once a worker has seen its word change it may be gone, host and all: only
    the address is used from there on. Who wakes another kind of host holds a
-   reference, and such a host is armed only when it has its bell. */
+   reference; one without a bell sleeps on the word. */
 void tpi_host_wake (tpi_Host *host) {
   int dozes = host->dozes;
   atomic_uint *word = &host->word;
   if (tpi_or(word, TPI_WOKEN) != TPI_ARMED)
     return;
-  if (dozes)
+  if (!dozes && bell_is_ours(host))
+    ring(host);
+  else
     tpi_word_wake(word, 0);
-  else if (bell_is_ours(host))
-    tpi_bell_ring(&host->bell);
 }
 
 /*
@@ -84,14 +99,13 @@ void tpi_host_news (tpi_Host *host) {
 }
 
 int tpi_host_need_bell (tpi_Host *host) {
-  if (bell_is_ours(host))
+  if (bell_is_ours(host) && tpi_bell_there(&host->bell))
     return TP_OK;
-  tpi_bell_fini(&host->bell);
-  tpi_store(&host->bell_of, 0);
+  drop_bell(host);
   tpi_put(&host->word, TPI_AWAKE);
   if (tpi_bell_init(&host->bell) != TP_OK)
     return TP_NOMEM;
-  tpi_store(&host->bell_of, tpi_see(&tpi_generation) + 1);
+  tpi_store(&host->bell_of, tpi_generation() + 1);
   return TP_OK;
 }
 
@@ -103,13 +117,13 @@ int tpi_host_need_bell (tpi_Host *host) {
 ** A host that always listens (its descriptor is out) rests armed, and what
 ** woke it in between is rung here.
 */
-static void rest (tpi_Host *host) {
-  if (tpi_swap(&host->word, TPI_AWAKE) == (TPI_ARMED | TPI_WOKEN) &&
-      bell_is_ours(host))
+static void rest (tpi_Host *host, int hushed) {
+  if (tpi_swap(&host->word, TPI_AWAKE) == (TPI_ARMED | TPI_WOKEN) && !hushed &&
+      bell_is_ours(host) && tpi_bell_there(&host->bell))
     tpi_bell_hush(&host->bell);
   if (tpi_peek(&host->listens) && bell_is_ours(host) &&
       tpi_or(&host->word, TPI_ARMED) == TPI_WOKEN)
-    tpi_bell_ring(&host->bell);
+    ring(host);
 }
 
 int tpi_host_has_more (tpi_Host *host) {
@@ -118,7 +132,7 @@ int tpi_host_has_more (tpi_Host *host) {
 
 int tpi_host_drain (tpi_Host *host) {
   if (tpi_see(&host->word) & TPI_WOKEN)
-    rest(host);
+    rest(host, 0);
   if (tpi_peek(&host->listens) && tpi_host_has_more(host))
     tpi_host_wake(host);
   return tpi_see(&host->news) && tpi_swap(&host->news, 0);
@@ -137,20 +151,41 @@ unsigned tpi_host_looks (const tpi_Host *host, unsigned most) {
   return host != NULL ? most >> host->thrift : most;
 }
 
+/* One without a bell: a signal that comes just before is seen a little
+   later. */
+static int nap (tpi_Host *host, uint64_t deadline, int (*stop)(void *),
+                void *argument) {
+  enum { NAP = 20 * 1000 * 1000 }; /* ns */
+  uint64_t until = tpi_now() + NAP;
+  if (stop != NULL && stop(argument))
+    return TPI_STOPPED;
+  if (tpi_word_wait(&host->word, TPI_ARMED,
+                    until < deadline ? until : deadline))
+    return TPI_RUNG;
+  if (stop != NULL && stop(argument))
+    return TPI_STOPPED;
+  return tpi_until(deadline) == 0 ? TPI_LATE : TPI_RUNG;
+}
+
+/* Whatever rang, and be it a late ring for a bell of before, is hushed. */
 int tpi_host_sleep (tpi_Host *host, int for_news, uint64_t deadline,
                     int (*stop)(void *), void *argument) {
-  int answer = TPI_RUNG;
+  int answer = TPI_RUNG, hushed = 0, rings = tpi_host_need_bell(host) == TP_OK;
   tpi_host_arm(host);
   if (tpi_see(&host->told.head) == NULL &&
       !(for_news && tpi_see(&host->news))) {
     uint64_t since = tpi_now(), stop_at = host->stop_at;
     uint64_t until = stop_at < deadline ? stop_at : deadline;
-    answer = tpi_bell_sleep(&host->bell, until, stop, argument);
+    answer = rings ? tpi_bell_sleep(&host->bell, until, stop, argument)
+                   : nap(host, until, stop, argument);
+    hushed = rings && answer == TPI_RUNG;
+    if (hushed)
+      tpi_bell_hush(&host->bell);
     if (answer == TPI_LATE && until != deadline)
       answer = TPI_STOPPED;
     learn(host, since);
   }
-  rest(host);
+  rest(host, hushed);
   return answer;
 }
 

@@ -11,6 +11,8 @@
 ** it is armed, that is asleep or about to be. A worker sleeps on the word
 ** itself; a Lua state of the program sleeps on a bell, made when it first
 ** has to, so that signals cannot fall between the last look and the sleep.
+** When the process has no descriptor left for one, it sleeps on the word too,
+** and looks for signals, and for a descriptor, some fifty times a second.
 **
 ** Before it sleeps, an owner may look again for a while (the spin). Whether
 ** that pays is seen from how long its sleeps are: after one that was shorter
@@ -53,6 +55,8 @@ typedef struct tpi_Host {
   tpi_Inbox unread;    /* failed futures that nobody looked at */
   tpi_Bell bell;
   atomic_uint bell_of; /* 1 + the generation the bell was made in; 0: none */
+  atomic_uint coroutines;    /* of a program: how many wait; the owner's */
+  struct tpi_Host *next_home; /* of a program; see homes.h */
   int dozes;           /* a worker: sleeps on the word, never has a bell */
   uint64_t stop_at; /* the owner's: then its sleeps are stopped, or TPI_NEVER */
   unsigned thrift;  /* the owner's: its spins are halved that often */
@@ -93,15 +97,16 @@ void tpi_host_news (tpi_Host *host);
 /* Any thread: wake the owner. */
 void tpi_host_wake (tpi_Host *host);
 
-/* The owner: makes the bell if need be; a child of a fork needs another one.
-   TP_OK or TP_NOMEM. */
+/* The owner: makes the bell if need be; a child of a fork needs another one,
+   and so does a program that has closed it. TP_OK, or TP_NOMEM when the
+   process has no descriptor left. */
 int tpi_host_need_bell (tpi_Host *host);
 /* The owner: is there something, but for news, that whoever watches the
    descriptor shall hear of? */
 int tpi_host_has_more (tpi_Host *host);
 /* The owner: were there news since the last drain? Hushes the bell. */
 int tpi_host_drain (tpi_Host *host);
-/* The owner: sleeps on the bell until woken, unless something is in the inbox
+/* The owner: sleeps until woken, unless something is in the inbox
    or, for who waits for news, there are some. May return for no reason.
    TPI_RUNG, TPI_LATE or TPI_STOPPED; that too when it comes to `stop_at`. */
 int tpi_host_sleep (tpi_Host *host, int for_news, uint64_t deadline,

@@ -72,7 +72,7 @@ void tpi_parked_untie (tpi_Parked *p, int gone) {
   unsigned tellers = gone != 0;
   for (unsigned i = 0; i < p->nties; i++)
     tellers += !tpi_future_leave(p->ties[i].future, &p->ties[i].waiter);
-  while (tpi_see(&p->told) < tellers)
+  while (tpi_see(&p->told) < tellers && !tpi_future_foreign(&p->task->future))
     tpi_relax();
   for (unsigned i = 0; i < p->nties; i++)
     tpi_future_release(p->ties[i].future);
@@ -80,7 +80,8 @@ void tpi_parked_untie (tpi_Parked *p, int gone) {
 }
 
 void tpi_parked_quiet (tpi_Parked *p) {
-  while (tpi_see(&p->told) > 0 && !p->heard_of) {
+  while (tpi_see(&p->told) > 0 && !p->heard_of &&
+         !tpi_future_foreign(&p->task->future)) {
     tpi_host_hear(p->host);
     tpi_relax();
   }
@@ -96,6 +97,8 @@ static tpi_Cover *covers; /* of all threads; guarded likewise */
 /* What it waits for by its own will. */
 static tpi_Future *wish_locked (tpi_Future *f) {
   const tpi_Task *task = tpi_task_of(f);
+  if (tpi_future_foreign(f))
+    return NULL;
   if (f->class->task && task->awaits != NULL)
     return task->awaits;
   return f->class->next != NULL ? f->class->next(f) : NULL;
@@ -104,7 +107,7 @@ static tpi_Future *wish_locked (tpi_Future *f) {
 /* What it waits for first. */
 static tpi_Future *next_locked (tpi_Future *f) {
   const tpi_Cover *cover = covers;
-  if (!f->class->task || !tpi_task_of(f)->covered)
+  if (!f->class->task || !tpi_task_of(f)->covered || tpi_future_foreign(f))
     return wish_locked(f);
   while (&cover->task->future != f)
     cover = cover->next;
@@ -145,9 +148,10 @@ void tpi_task_cover (tpi_Cover *cover, tpi_Task *task, tpi_Future *by) {
 void tpi_task_uncover (tpi_Cover *cover) {
   tpi_Cover **at = &covers;
   tpi_lock(&lock);
-  while (*at != cover)
+  while (*at != NULL && *at != cover) /* in the child of a fork it is gone */
     at = &(*at)->next;
-  *at = cover->next;
+  if (*at != NULL)
+    *at = cover->next;
   cover->task->covered = 0;
   tpi_unlock(&lock);
 }
@@ -235,6 +239,6 @@ void tpi_waits_leave (void) {
 }
 
 void tpi_parked_forget (void) {
-  tpi_put(&lock.word, 0);
+  tpi_lock_forget(&lock);
   covers = NULL;
 }

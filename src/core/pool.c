@@ -23,7 +23,8 @@ static tp_Manager *allocate (const tpi_PoolOptions *options) {
   pool->spin = tpi_cores() > 1 ? options->spin : 0;
   pool->kit = options->kit;
   pool->drop = options->drop;
-  pool->generation = tpi_see(&tpi_generation);
+  pool->profile = options->profile;
+  pool->generation = tpi_generation();
   pool->door_end = &pool->door;
   pool->handles = 1;
   tpi_queue_init(&pool->queue);

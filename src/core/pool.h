@@ -60,6 +60,7 @@ typedef struct tpi_PoolOptions {
   void *kit;        /* for kinds of tasks that want one; the pool's from then
                        on if it was made; or NULL */
   void (*drop)(void *kit);
+  int profile; /* its workers let SIGPROF in */
 } tpi_PoolOptions;
 
 /* One call standing at the door; who calls keeps it while it does. */
@@ -184,6 +185,7 @@ struct tp_Manager {
   tpi_Histogram waits, takes;            /* of workers that have left */
   /* constant */
   unsigned workers, spin, queue_size, generation;
+  int profile;
   char *name;
   void *kit; /* what its maker gave it for its tasks */
   void (*drop)(void *kit);
@@ -217,8 +219,9 @@ void tpi_pool_release (tp_Manager *pool);
 int tpi_pool_open (tp_Manager *pool);
 /* Takes no more work: what stands at the door fails, what is queued runs. */
 void tpi_pool_close (tp_Manager *pool);
-/* Cancels what is queued and tells what runs; of one home, if not NULL. */
-void tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
+/* Cancels what is queued and tells what runs; of one home, if not NULL. How
+   many tasks that settled. */
+unsigned tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
                       const char *reason);
 /* Blocks until the workers have left a closed pool; as tpi_park. */
 int tpi_pool_join (tp_Manager *pool, tpi_Parker *p, uint64_t deadline);
@@ -264,7 +267,6 @@ void tpi_pool_filled (tpi_Task *task);
 void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was);
 /* Was the pool made before a fork? */
 int tpi_pool_broken (const tp_Manager *pool);
-int tpi_task_orphaned (const tpi_Future *future);
 
 /* The worker: it is done with a task, or has parked it, gives back its slot
    if it held that, and takes the next task, or NULL. */

@@ -7,6 +7,7 @@
 #include "core/blob.h"
 #include "core/clock.h"
 #include "core/functions.h"
+#include "core/homes.h"
 #include "core/parked.h"
 #include "core/pin.h"
 #include "core/promise.h"
@@ -92,8 +93,8 @@ int tpi_pools_new (const tpi_PoolOptions *options, tp_Manager **out) {
 }
 
 int tpi_pools_default (void *kit, void (*drop)(void *), tp_Manager **out) {
-  const tpi_PoolOptions options = {DEFAULT_WORKERS, DEFAULT_QUEUE, DEFAULT_SPIN,
-                                   "default",       kit,           drop};
+  const tpi_PoolOptions options = {
+      DEFAULT_WORKERS, DEFAULT_QUEUE, DEFAULT_SPIN, "default", kit, drop, 0};
   int rc = TP_OK, made;
   tpi_lock(&naming);
   *out = tpi_pools_find(options.name);
@@ -116,11 +117,12 @@ void tpi_set_exit_grace (double seconds) {
   tpi_put(&grace, (unsigned long long)(seconds * 1e9));
 }
 
-void tpi_pools_leave (tpi_Host *home) {
+unsigned tpi_pools_leave (tpi_Host *home) {
   uint64_t deadline = tpi_now() + tpi_see(&grace);
   tp_Manager *pool = NULL;
+  unsigned count = 0;
   while ((pool = next_pool(pool)) != NULL)
-    tpi_pool_cancel(pool, home, "its Lua state was closed");
+    count += tpi_pool_cancel(pool, home, "its Lua state was closed");
   while ((pool = next_pool(pool)) != NULL) {
     tpi_Parker p;
     tpi_parker_init(&p, NULL, NULL, NULL);
@@ -130,6 +132,7 @@ void tpi_pools_leave (tpi_Host *home) {
     }
   }
   tpi_blobs_trim();
+  return count;
 }
 
 enum { SHORTLY = 100 * 1000 * 1000 }; /* ns */
@@ -154,18 +157,19 @@ static void at_exit (void) {
   static atomic_uint done; /* it was put in front more than once */
   uint64_t left = tpi_see(&grace), gone;
   tp_Manager *pool = NULL;
-  if (tpi_swap(&done, tpi_see(&tpi_generation) + 1) ==
-      tpi_see(&tpi_generation) + 1)
+  unsigned tasks = 0;
+  if (tpi_swap(&done, tpi_generation() + 1) == tpi_generation() + 1)
     return;
   gone = spent(); /* nobody waits twice for the same */
   if (gone > 0)
     left = left > gone + SHORTLY ? left - gone : SHORTLY;
   while ((pool = next_pool(pool)) != NULL) {
     tpi_pool_close(pool);
-    tpi_pool_cancel(pool, NULL, "the program is ending");
+    tasks += tpi_pool_cancel(pool, NULL, "the program is ending");
   }
   tpi_timers_stop();
   tpi_threads_wait(tpi_now() + left);
+  tpi_homes_report(tasks);
 }
 
 void tpi_runtime_rearm (void) { atexit(at_exit); }
@@ -189,12 +193,16 @@ static void after_fork (void) {
 }
 
 static void in_child (void) {
+  tpi_generation_next();
+  tpi_locks_forget();
   tpi_words_forget(); /* before any lock is let go */
   pools = NULL;       /* the parent's, with threads that are not here */
   tpi_timers_forget();
   tpi_threads_forget();
   tpi_parked_forget();
   tpi_promises_forget();
+  tpi_failures_forget();
+  tpi_homes_forget();
   after_fork();
 }
 

@@ -32,8 +32,9 @@ tp_Manager *tpi_pools_find (const char *name);
 int tpi_pools_default (void *kit, void (*drop)(void *), tp_Manager **pool);
 
 /* A Lua state leaves: cancels what is queued for it, tells what runs, and
-   blocks until that has returned, at most the exit grace. */
-void tpi_pools_leave (tpi_Host *home);
+   blocks until that has returned, at most the exit grace. How many tasks that
+   cancelled. */
+unsigned tpi_pools_leave (tpi_Host *home);
 
 #pragma GCC visibility pop
 #endif

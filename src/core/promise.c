@@ -7,7 +7,6 @@
 #include "core/follow.h"
 #include "core/memory.h"
 #include "core/parked.h"
-#include "core/thread.h"
 
 static void tell (tpi_Waiter *w, tpi_Waiter **more);
 
@@ -18,12 +17,6 @@ static tp_Promise *promise_of (tpi_Future *future) {
 /* ---------------------------------------------------------------- */
 /* The class                                                         */
 /* ---------------------------------------------------------------- */
-
-/* Who was to resolve it stayed with the parent. */
-static int orphaned (const tpi_Future *future) {
-  return ((const tp_Promise *)(const void *)future)->generation !=
-         tpi_see(&tpi_generation);
-}
 
 static tpi_Future *next (tpi_Future *future) {
   tpi_Future *follows = tpi_see(&promise_of(future)->follows);
@@ -73,8 +66,7 @@ static void withdraw (tpi_Future *future, tpi_Phase was) {
   tpi_future_release(follows);
 }
 
-static const tpi_Class promised = {withdraw, NULL,    NULL, orphaned,
-                                   next,     destroy, 0};
+static const tpi_Class promised = {withdraw, NULL, NULL, next, destroy, 0};
 
 /* ---------------------------------------------------------------- */
 /* Owning                                                            */
@@ -90,7 +82,6 @@ tp_Promise *tpi_promise_new (tpi_Host *home) {
   tpi_poke(&promise->writers, 1);
   tpi_poke(&promise->follows, NULL);
   tpi_waiter_init(&promise->waiter, tell);
-  promise->generation = tpi_see(&tpi_generation);
   return promise;
 }
 
@@ -195,7 +186,7 @@ static int is_awaited (tpi_Future *future) {
 
 static tpi_Lock lock; /* two that begin to follow each other */
 
-void tpi_promises_forget (void) { tpi_put(&lock.word, 0); }
+void tpi_promises_forget (void) { tpi_lock_forget(&lock); }
 
 int tpi_promise_follow (tp_Promise *promise, tpi_Future *future) {
   tpi_Future *own = &promise->future;

@@ -14,7 +14,6 @@
 struct tp_Promise {
   tpi_Future future;
   atomic_uint writers;
-  unsigned generation;           /* the process it was made in (thread.h) */
   _Atomic(tpi_Future *) follows; /* retained until that has told; or NULL */
   tpi_Waiter waiter;             /* for that one to tell */
   tpi_Block link;                /* while it is freed */

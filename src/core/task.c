@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "core/thread.h"
 
 tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
                         tp_Manager *pool, tpi_Host *home, size_t room) {
@@ -23,7 +22,6 @@ tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
   task->args = NULL;
   task->blocks = NULL;
   task->nargs = 0;
-  task->generation = tpi_see(&tpi_generation);
   task->priority = TP_NORMAL;
   task->place = TPI_OUTSIDE;
   task->parked = TPI_AWAY;

@@ -75,7 +75,6 @@ struct tpi_Task {
   tp_Value *args;
   tpi_Block *blocks; /* the memory of the arguments */
   uint32_t nargs;
-  unsigned generation;    /* the process it was made in (thread.h) */
   unsigned char priority; /* a tp_Priority */
   unsigned char place;    /* one of the above... */
   unsigned char parked;   /* ...and another */

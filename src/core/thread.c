@@ -16,8 +16,6 @@ typedef struct Start {
   void *argument;
 } Start;
 
-atomic_uint tpi_generation;
-
 static atomic_uint alive; /* threads that have not reached their end */
 static tpi_Lock lock;
 static pthread_t ended; /* guarded by lock */
@@ -41,23 +39,29 @@ static void join_ended (const pthread_t *next) {
     pthread_join(before, NULL);
 }
 
+/* One that has forked comes to its end in the child as a thread of nobody. */
 static void *trampoline (void *p) {
   Start start = *(Start *)p;
   pthread_t self = pthread_self();
+  unsigned generation = tpi_generation();
   tpi_free(p);
   start.run(start.argument);
+  if (tpi_foreign(generation))
+    return NULL;
   join_ended(&self);
   atomic_fetch_sub(&alive, 1);
   tpi_word_wake(&alive, 1);
   return NULL;
 }
 
-static void mask_of_workers (sigset_t *set) {
-  static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE,  SIGILL,
-                               SIGTRAP, SIGSYS, SIGABRT, SIGPROF};
+static void mask_of_workers (sigset_t *set, int profile) {
+  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE,  SIGILL,
+                            SIGTRAP, SIGSYS, SIGABRT, SIGPIPE};
   sigfillset(set);
-  for (unsigned i = 0; i < sizeof faults / sizeof *faults; i++)
-    sigdelset(set, faults[i]);
+  for (unsigned i = 0; i < sizeof own / sizeof *own; i++)
+    sigdelset(set, own[i]);
+  if (profile)
+    sigdelset(set, SIGPROF);
 }
 
 /* The first of our threads is started by one that is not. */
@@ -76,6 +80,11 @@ void tpi_thread_outer_mask (sigset_t *mask) {
 }
 
 int tpi_thread_start (void (*run)(void *), void *argument) {
+  return tpi_thread_start_profiled(run, argument, 0);
+}
+
+int tpi_thread_start_profiled (void (*run)(void *), void *argument,
+                               int profile) {
   sigset_t mask, before;
   pthread_t thread;
   int rc;
@@ -85,7 +94,7 @@ int tpi_thread_start (void (*run)(void *), void *argument) {
   start->run = run;
   start->argument = argument;
   atomic_fetch_add(&alive, 1);
-  mask_of_workers(&mask);
+  mask_of_workers(&mask, profile);
   pthread_sigmask(SIG_SETMASK, &mask, &before);
   note_outer_mask(&before);
   rc = tpi_denied() ? -1 : pthread_create(&thread, NULL, trampoline, start);
@@ -108,10 +117,9 @@ int tpi_threads_wait (uint64_t deadline) {
 }
 
 void tpi_threads_forget (void) {
-  atomic_fetch_add(&tpi_generation, 1);
+  tpi_lock_forget(&lock);
   tpi_put(&alive, 0);
   any_ended = 0;
-  tpi_put(&lock.word, 0);
 }
 
 int tpi_cores (void) {

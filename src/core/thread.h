@@ -1,8 +1,9 @@
 /*
 ** thread.h: starting our threads and getting rid of them.
 **
-** Any thread. Our threads start with all signals blocked but those that a
-** fault raises on the spot. Nobody needs to join them: a thread that ends
+** Any thread. Our threads start with all signals blocked but those that are
+** raised by, and for, the thread itself: by a fault, or by writing to a pipe
+** that nobody reads. Nobody needs to join them: a thread that ends
 ** joins the one that ended before it, so at most one ended thread is left,
 ** and tpi_threads_wait takes that one.
 */
@@ -12,13 +13,14 @@
 #include <signal.h>
 #include <stdint.h>
 
-#include "core/atomic.h"
-
 #pragma GCC visibility push(hidden)
 
 /* Runs run(argument) on a new thread. TP_OK, or TP_NOMEM when the system
    has no more threads to give. */
 int tpi_thread_start (void (*run)(void *), void *argument);
+/* The same with SIGPROF, the clock of profilers, let in if `profile`. */
+int tpi_thread_start_profiled (void (*run)(void *), void *argument,
+                               int profile);
 
 /* The signal mask of the program, as it was when the first of our threads was
    started: for the children of one. */
@@ -27,10 +29,6 @@ void tpi_thread_outer_mask (sigset_t *mask);
 /* Blocks until none of our threads is alive, or the deadline: true when
    none is. Not to be called from one of them. */
 int tpi_threads_wait (uint64_t deadline);
-
-/* Forks that led to this process. What was made under another number
-   belongs to a parent: its threads, and who rings its bells, are not here. */
-extern atomic_uint tpi_generation;
 
 /* In the child after a fork: there are no threads. */
 void tpi_threads_forget (void);

@@ -23,7 +23,6 @@ void tpi_timer_init (tpi_Timer *t, tpi_Future *future, double seconds) {
   t->deadline = tpi_deadline(seconds);
   t->place = 0;
   t->seconds = -1;
-  t->generation = tpi_see(&tpi_generation);
 }
 
 tpi_Timer *tpi_timer_new (tpi_Future *future, double seconds) {
@@ -77,7 +76,6 @@ static void keep_locked (tpi_Timer **fresh, size_t n) {
 }
 
 static int add_locked (tpi_Timer *t) {
-  t->generation = tpi_see(&tpi_generation);
   if (count + 1 >= room) {
     tpi_Timer **p = tpi_alloc(2 * room * sizeof *p);
     if (p == NULL)
@@ -207,16 +205,12 @@ int tpi_timer_start (tpi_Timer *timer) {
 void tpi_timer_stop (tpi_Timer *timer) {
   tpi_Future *future = NULL;
   tpi_lock(&lock);
-  if (timer->place != 0 && !tpi_timer_orphaned(timer)) {
+  if (timer->place != 0 && !tpi_future_foreign(timer->future)) {
     drop_locked(timer);
     future = timer->future;
   }
   tpi_unlock(&lock);
   tpi_future_release(future);
-}
-
-int tpi_timer_orphaned (const tpi_Timer *timer) {
-  return timer->generation != tpi_see(&tpi_generation);
 }
 
 uint64_t tpi_timer_deadline (const tpi_Timer *timer) {
@@ -236,7 +230,7 @@ void tpi_timers_stop (void) {
 }
 
 void tpi_timers_forget (void) {
-  tpi_put(&lock.word, 0);
+  tpi_lock_forget(&lock);
   heap = few; /* what is in there belongs to the parent's tasks */
   room = FEW;
   count = 0;

@@ -20,9 +20,8 @@
 typedef struct tpi_Timer {
   tpi_Future *future; /* retained while armed */
   uint64_t deadline;
-  size_t place;        /* in the heap, from 1; 0 when not armed */
-  double seconds;      /* for the message; negative: nobody reads that */
-  unsigned generation; /* the process it was armed in (thread.h) */
+  size_t place;   /* in the heap, from 1; 0 when not armed */
+  double seconds; /* for the message; negative: nobody reads that */
 } tpi_Timer;
 
 #pragma GCC visibility push(hidden)
@@ -37,8 +36,6 @@ void tpi_timer_free (tpi_Timer *timer);
 /* TP_OK, or TP_NOMEM: not armed. */
 int tpi_timer_start (tpi_Timer *timer);
 void tpi_timer_stop (tpi_Timer *timer);
-/* Was it armed before a fork? Then nobody will fire it. */
-int tpi_timer_orphaned (const tpi_Timer *timer);
 /* When it fires, or TPI_NEVER for no timer. */
 uint64_t tpi_timer_deadline (const tpi_Timer *timer);
 /* Fires one that is not armed, on this thread. */

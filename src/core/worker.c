@@ -26,7 +26,7 @@ static int settle (tpi_Worker *worker, tpi_Task *task, tpi_Outcome outcome) {
                    (char *)(uintptr_t) "out of memory", 1, NULL);
     return 0;
   }
-  if (tpi_future_settled(f))
+  if (tpi_future_is_over(f))
     return 0;
   bump(counter, 1);
   won = outcome == TPI_RETURNED ? tpi_future_complete(f) : tpi_future_fail(f);
@@ -81,15 +81,19 @@ static void conclude (tpi_Worker *worker, tpi_Task *task, int won) {
   let_go(worker, task);
 }
 
+/* A task that has forked returns in the child, too: there it was the last. */
 static void main_loop (tpi_Worker *worker) {
   tpi_Run *run = &worker->own;
   tpi_Task *task = NULL;
+  unsigned generation = tpi_generation();
   for (;;) {
     tpi_Task *next;
     if (task == NULL && (task = tpi_pool_seek(worker, run)) == NULL)
       return;
     if (worker->resumes || tpi_future_claim(&task->future)) {
       tpi_Outcome outcome = perform(worker, task);
+      if (tpi_foreign(generation))
+        return;
       next = tpi_pool_turn(worker, run, task, !task->resumed,
                            parked_by(worker, outcome));
       if (outcome != TPI_PARKED)
@@ -108,6 +112,8 @@ static void run (void *argument) {
   worker->thread = pthread_self();
   tpi_unlock(&worker->pool->lock);
   main_loop(worker);
+  if (tpi_pool_broken(worker->pool))
+    return;
   if (worker->fini != NULL)
     worker->fini(worker->keeps);
   tpi_pool_left(worker->pool);
@@ -131,7 +137,7 @@ int tpi_worker_start (tp_Manager *pool) {
   worker->next = pool->all;
   pool->all = worker;
   tpi_unlock(&pool->lock);
-  if (tpi_thread_start(run, worker) == TP_OK)
+  if (tpi_thread_start_profiled(run, worker, pool->profile) == TP_OK)
     return TP_OK;
   tpi_lock(&pool->lock);
   for (tpi_Worker **w = &pool->all;; w = &(*w)->next) {

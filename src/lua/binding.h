@@ -253,7 +253,7 @@ void tpi_open_module (lua_State *L);
 /* A number of seconds at `index`, `absent` if nil or none there. */
 double tpi_opt_seconds (lua_State *L, int index, double absent);
 /* Waits until the Future at that index has settled (TP_OK), so many seconds
-   (TP_TIMEOUT; negative: for ever), or not at all after a fork (TP_BROKEN).
+   (TP_TIMEOUT; negative: for ever).
    If it can it yields, and does not return: then `k` is called, with another
    context, and has to call tpi_wait_back, which puts that right. Else it
    blocks, and runs the loop. Raises when the program is interrupted, or the
@@ -280,12 +280,11 @@ typedef struct tpi_Sleep {
 } tpi_Sleep;
 /* Before it: runs the loop for a turn. May raise, or run a hook. */
 void tpi_sleep_prepare (lua_State *L, tpi_State *S);
-/* The same without the turn. */
-void tpi_sleep_need_bell (lua_State *L, tpi_State *S);
 void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep);
 /* The `stop` of its parker, whose argument is the tpi_Sleep. */
 int tpi_sleep_hooked (void *sleep);
-/* Lets an interrupt happen, if there was one. */
+/* Lets an interrupt happen, if there was one: from here on a new hook is
+   another. */
 void tpi_sleep_interrupt (lua_State *L, tpi_State *S);
 /* After a wait that was stopped: lets the interrupt happen, if it is one, and
    collects if that is due (idle.h). */

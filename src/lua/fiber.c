@@ -384,9 +384,8 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
   tpi_task_destroy(future, heir);
 }
 
-const tpi_TaskClass tpi_lua_task = {{tpi_fiber_withdraw, help, name,
-                                     tpi_task_orphaned, tpi_follow_next,
-                                     destroy, 1},
-                                    tpi_fiber_run_on,
-                                    sizeof(tpi_LuaTask),
-                                    NULL};
+const tpi_TaskClass tpi_lua_task = {
+    {tpi_fiber_withdraw, help, name, tpi_follow_next, destroy, 1},
+    tpi_fiber_run_on,
+    sizeof(tpi_LuaTask),
+    NULL};

@@ -117,7 +117,7 @@ static int answer_wait (lua_State *L, int how, int rc) {
   double seconds = tpi_opt_seconds(L, 2, -1);
   int n = -1;
   tpi_future_at(L, handle);
-  if (how == WAIT && rc != TP_BROKEN) {
+  if (how == WAIT) {
     lua_pushboolean(L, rc == TP_OK);
     return 1;
   }
@@ -238,8 +238,10 @@ static int cancel (lua_State *L) {
   tpi_Future *future = self(L, &S);
   luaL_argcheck(L, reason == NULL || strlen(reason) == length, 2,
                 "a reason has no zeros");
-  if (tpi_future_orphaned(future))
-    return tpi_raise_code(L, TP_BROKEN, NULL);
+  if (tpi_future_orphaned(future)) {
+    tpi_push_failure(L, future, 1);
+    return lua_error(L);
+  }
   lua_pushboolean(L, tpi_future_cancel(future, reason));
   if (lua_toboolean(L, -1))
     tpi_local_cancelled(S, future);

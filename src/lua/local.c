@@ -26,7 +26,7 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
 }
 
 const tpi_TaskClass tpi_local_task = {
-    {tpi_fiber_withdraw, NULL, name, tpi_task_orphaned, NULL, destroy, 1},
+    {tpi_fiber_withdraw, NULL, name, NULL, destroy, 1},
     tpi_fiber_run_on,
     sizeof(tpi_LuaTask),
     NULL};
@@ -209,10 +209,7 @@ static int after (lua_State *L, int how, int first) {
     tpi_future_retain(before);
     task->fiber->before = before;
   }
-  if (tpi_future_orphaned(future))
-    start(place, task);
-  else
-    start_after(place, task, future, how == WATCHING);
+  start_after(place, task, future, how == WATCHING);
   return 1;
 }
 

@@ -1,7 +1,8 @@
 #include "lua/loop.h"
 
+#include <stdio.h>
+
 #include "core/memory.h"
-#include "core/thread.h"
 #include "lua/local.h"
 
 enum { MOST_DEPTH = 24 };
@@ -25,7 +26,7 @@ tpi_Place *tpi_loop_of (lua_State *L, tpi_State *S) {
   place->L = own;
   place->S = S;
   place->current = &place->here;
-  place->generation = tpi_see(&tpi_generation);
+  place->generation = tpi_generation();
   tpi_ring_init(&place->parked);
   S->loop = place;
   return place;
@@ -40,10 +41,10 @@ static void forget_ready (tpi_Host *host) {
 /* What its coroutines wait for may be locked by threads that are not here, so
    they are left as they are. One that runs goes on, as a coroutine of nobody. */
 void tpi_loop_check_fork (tpi_State *S) {
-  if (S->loop == NULL || S->place != NULL ||
-      S->loop->generation == tpi_see(&tpi_generation))
+  if (S->loop == NULL || S->place != NULL || !tpi_foreign(S->loop->generation))
     return;
   forget_ready(S->host);
+  tpi_poke(&S->host->coroutines, 0);
   S->loop = NULL;
 }
 
@@ -68,21 +69,42 @@ static void drop (tpi_Fiber *fiber) {
   tpi_future_release(future);
 }
 
-void tpi_loop_close (tpi_State *S) {
+/* Its variables are closed, if it waits in the middle. */
+static void close_variables (lua_State *L, tpi_Place *place, tpi_Fiber *fiber) {
+  lua_State *base = fiber->base;
+  if (!fiber->started || lua_status(base) != LUA_YIELD)
+    return;
+  if (tpi_fiber_close(place, base, L) != LUA_OK) {
+    const char *what = lua_tostring(base, -1);
+    fprintf(stderr, "tidepool: error in the clean-up of a coroutine: %s\n",
+            what != NULL ? what : luaL_typename(base, -1));
+  }
+}
+
+/* All of them are over before the first handler runs, so that none waits for
+   another. */
+unsigned tpi_loop_close (lua_State *L, tpi_State *S) {
   tpi_Place *place;
   tpi_Fiber *fiber;
+  unsigned count;
   tpi_loop_check_fork(S);
   place = S->loop;
   if (place == NULL)
-    return;
+    return 0;
+  count = tpi_peek(&S->host->coroutines);
   for (tpi_Item *i = place->parked.next; i != &place->parked; i = i->next)
     untie(fiber_at(i));
   forget_ready(S->host);
+  for (tpi_Item *i = place->parked.next; i != &place->parked; i = i->next)
+    tpi_future_cancel(tpi_fiber_future(fiber_at(i)),
+                      "its Lua state was closed");
   while (place->parked.next != &place->parked) {
     fiber = fiber_at(place->parked.next);
     tpi_ring_remove(&fiber->parked.item);
+    close_variables(L, place, fiber);
     drop(fiber);
   }
+  tpi_poke(&S->host->coroutines, 0);
   while ((fiber = place->fiber) != NULL) { /* closed from within */
     place->fiber = fiber->below;
     drop(fiber);
@@ -90,16 +112,29 @@ void tpi_loop_close (tpi_State *S) {
   tpi_fibers_free(place);
   tpi_free(place);
   S->loop = NULL;
+  return count;
 }
 
 /* ---------------------------------------------------------------- */
 /* Running                                                           */
 /* ---------------------------------------------------------------- */
 
+/* Those that wait, or have not begun, and are not aside, are counted. */
+static void count_waiting (const tpi_Place *place, const tpi_Parked *parked, int by) {
+  atomic_uint *coroutines = &place->S->host->coroutines;
+  if (!parked->task->aside)
+    tpi_poke(coroutines, tpi_peek(coroutines) + (unsigned)by);
+}
+
+void tpi_loop_wait (tpi_Place *place, tpi_Parked *parked) {
+  tpi_ring_add(&place->parked, &parked->item);
+  count_waiting(place, parked, 1);
+}
+
 /* Who watches the descriptor hears of it. */
 void tpi_loop_add (tpi_Place *place, tpi_Parked *parked, int ready) {
   tpi_Host *host = place->S->host;
-  tpi_ring_add(&place->parked, &parked->item);
+  tpi_loop_wait(place, parked);
   if (!ready)
     return;
   tpi_host_ready(host, &parked->heard.node);
@@ -131,6 +166,7 @@ static void run (lua_State *L, tpi_Place *place, tpi_Parked *parked) {
   tpi_Cover cover;
   below = place->fiber != NULL ? &place->fiber->task->task : NULL;
   tpi_ring_remove(&parked->item);
+  count_waiting(place, parked, -1);
   if (below != NULL)
     tpi_task_cover(&cover, below, &task->future);
   place->depth++;

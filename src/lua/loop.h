@@ -35,8 +35,12 @@ static inline tpi_Fiber *tpi_loop_fiber (const tpi_State *S) {
 static inline int tpi_loop_yields (lua_State *L, const tpi_State *S) {
   return S->loop != NULL && tpi_fiber_yields(L, S->loop);
 }
-/* The Lua state closes: what is left never runs. */
-void tpi_loop_close (tpi_State *S);
+/* Its coroutine has yielded in order to wait, or has not begun. */
+void tpi_loop_wait (tpi_Place *place, tpi_Parked *parked);
+/* The Lua state closes: what is left goes on no more, but for the variables
+   that it has to close. How many coroutines that were. */
+unsigned tpi_loop_close (lua_State *L, tpi_State *S);
 
 #pragma GCC visibility pop
+
 #endif

@@ -1,6 +1,8 @@
 /*
 ** luaopen_tidepool_core: what `require "tidepool"` builds on.
 */
+#include <pthread.h>
+
 #include "api/table.h"
 #include "core/clock.h"
 #include "core/lock.h"
@@ -89,9 +91,16 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
 
 static tpi_Lock opening; /* the table of the C API is filled in once a time */
 
+static void freeze (void) { tpi_lock(&opening); }
+static void thaw (void) { tpi_unlock(&opening); }
+static void watch_forks (void) { pthread_atfork(freeze, thaw, thaw); }
+
 static void start (lua_State *L) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
   char error[256];
   int rc;
+  tpi_runtime_start(); /* before: it freezes what is locked under ours */
+  pthread_once(&once, watch_forks);
   tpi_lock(&opening);
   rc = tpi_api_start(error, sizeof error);
   if (rc == TP_OK)

@@ -2,7 +2,10 @@
 ** Values that cross by another way than by their type: Errors, what is
 ** tidepool's own, and whatever has a metamethod __tidepool.
 */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lua/send.h"
 
@@ -148,6 +151,16 @@ int tpi_send_own_lua (tpi_Sender *s, tp_Value *value, int index) {
   return found;
 }
 
+/* message -> ; a file that cannot be opened looks as if it were not there */
+static int cannot_load (lua_State *L) {
+  int fd = open(".", O_RDONLY);
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+    return luaL_error(L, "tidepool cannot be loaded: %s", strerror(errno));
+  if (fd >= 0)
+    close(fd);
+  return lua_error(L);
+}
+
 /* table key -> value. A worker that gets the module, or some object of ours,
    without having required it has only what is written in C; when it looks for
    more, the Lua part is loaded. */
@@ -161,7 +174,8 @@ static int complete_module (lua_State *L) {
   }
   tpi_push_standard(L, "_G.require");
   lua_pushliteral(L, "tidepool");
-  lua_call(L, 1, 0);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+    return cannot_load(L);
   lua_pushvalue(L, 2);
   lua_gettable(L, 1);
   return 1;

@@ -50,7 +50,7 @@ void tpi_fiber_park (tpi_Fiber *fiber) {
   if (place->worker != NULL)
     place->worker->parks = &fiber->parked;
   else
-    tpi_ring_add(&place->parked, &fiber->parked.item);
+    tpi_loop_wait(place, &fiber->parked);
   tpi_parked_join(&fiber->parked);
   if (fiber->pause)
     tpi_parked_tell(&fiber->parked);

@@ -80,6 +80,7 @@ static int set_up (lua_State *L) {
   tpi_l_standard(L);
   tpi_open_coroutines(L);
   tpi_open_worklib(L);
+  tpi_open_readlib(L);
   tpi_open_spawn(L);
   if (place->worker->pool->kit != NULL)
     tpi_kit_unpack(L, place->worker->pool->kit);

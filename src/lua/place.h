@@ -98,7 +98,7 @@ struct tpi_Place {
   int body;            /* reference of what runs in them, or 0 */
   tpi_Item parked;     /* a program's: those that wait, or have not begun */
   unsigned depth;      /* a program's: tasks on top of each other */
-  unsigned generation; /* a program's: the process it was made in (thread.h) */
+  unsigned generation; /* a program's: the process it was made in */
   int yields;
   int warns, warning; /* warnings are on; one has begun */
   char *broken;       /* why it could not be made, or NULL */
@@ -273,6 +273,8 @@ void tpi_open_coroutines (lua_State *L);
 /* print, io.write, os.exit, os.setlocale, debug.sethook, and what tells that
    coroutines may be kept */
 void tpi_open_worklib (lua_State *L);
+/* reading */
+void tpi_open_readlib (lua_State *L);
 /* os.execute, io.popen */
 void tpi_open_spawn (lua_State *L);
 int tpi_l_current (lua_State *L);

@@ -10,7 +10,7 @@ static void sleep_on_news (lua_State *L, tpi_State *S, uint64_t deadline) {
   unsigned listened = tpi_peek(&host->listens);
   tpi_Sleep sleep;
   int answer;
-  tpi_sleep_need_bell(L, S);
+  tpi_sleep_interrupt(L, S);
   tpi_sleep_init(S, &sleep);
   tpi_put(&host->listens, 1);
   answer = tpi_host_sleep(host, 1, deadline, tpi_sleep_hooked, &sleep);

@@ -7,10 +7,17 @@
 
 #include "core/memory.h"
 
+/* Of a pulse: it is being taken; it is that thread's. */
+enum { BEING_TAKEN = 2, TAKEN = 1 };
+
 static _Atomic(tpi_Pulse *) pulses; /* grows at the front only */
 static _Atomic(lua_Hook) hook;
-static tpi_Lock lock;           /* guards installing */
-static struct sigaction before; /* the program's, from installing on */
+static tpi_Lock lock; /* guards installing */
+
+/* The program's handler, written before ours is installed for the first time
+   and not after; it is passed on to unless `alone`. */
+static struct sigaction before;
+static atomic_uint alone;
 
 /* ---------------------------------------------------------------- */
 /* The handler                                                       */
@@ -41,14 +48,17 @@ TPI_PLAIN static tpi_Pulse *of_this_thread (void) {
   /* pthread_self is on the list of what a handler may call; comparing and
      the loads of atomics that are lock-free are no calls */
   pthread_t self = pthread_self();
+  unsigned taken = tpi_generation() | TAKEN;
   tpi_Pulse *p = tpi_see(&pulses);
   while (p != NULL &&
-         !(tpi_see(&p->taken) == 1 && pthread_equal(p->thread, self)))
+         !(tpi_see(&p->taken) == taken && pthread_equal(p->thread, self)))
     p = p->next; /* constant */
   return p;
 }
 
 TPI_PLAIN static void pass_on (int signal, siginfo_t *info, void *context) {
+  if (tpi_see(&alone))
+    return;
   if (before.sa_flags & SA_SIGINFO)
     before.sa_sigaction(signal, info, context);
   else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
@@ -61,7 +71,9 @@ TPI_PLAIN static void pass_on (int signal, siginfo_t *info, void *context) {
 ** there, line by line: errno is kept; of_this_thread and the exchange touch
 ** lock-free atomics and memory that is never freed; `current` is written by
 ** this very thread; lua_sethook is what lua.c calls from its handler of
-** SIGINT too: it writes three fields of that coroutine and allocates nothing.
+** SIGINT too: it writes fields of that coroutine, and a flag in each of its
+** calls from the running one down, none of which is freed while it is there;
+** it allocates nothing.
 */
 TPI_PLAIN static void on_signal (int signal, siginfo_t *info, void *context) {
   int keep = errno;
@@ -81,20 +93,24 @@ static int nobody_there (const struct sigaction *now) {
          (now->sa_handler == SIG_DFL || now->sa_handler == SIG_IGN);
 }
 
-/* In the child after a fork: whoever held it is not here. */
-static void forget (void) { tpi_put(&lock.word, 0); }
+static void freeze (void) { tpi_lock(&lock); }
+static void thaw (void) { tpi_unlock(&lock); }
 
-/* Puts ours in front of what is there, once; later only if nothing is. */
+/* Puts ours in front of what is there, once; later only if nothing is, and
+   then there is nothing to pass on to either. */
 static void install (void) {
   static int installed; /* guarded by lock */
   struct sigaction now, ours = {0};
   tpi_lock(&lock);
   if (!installed)
-    pthread_atfork(NULL, NULL, forget);
+    pthread_atfork(freeze, thaw, thaw);
   set_action(SIGURG, NULL, &now);
   if (!installed || nobody_there(&now)) {
+    if (!installed)
+      before = now;
+    else
+      tpi_put(&alone, 1);
     installed = 1;
-    before = now;
     ours.sa_sigaction = on_signal;
     ours.sa_flags = SA_SIGINFO | SA_RESTART;
     sigfillset(&ours.sa_mask);
@@ -111,7 +127,8 @@ static tpi_Pulse *find_free (void) {
   tpi_Pulse *p = tpi_see(&pulses);
   while (p != NULL) {
     unsigned none = 0;
-    if (tpi_peek(&p->taken) == 0 && tpi_cas(&p->taken, &none, 2))
+    if (tpi_peek(&p->taken) == 0 &&
+        tpi_cas(&p->taken, &none, tpi_generation() | BEING_TAKEN))
       return p;
     p = p->next;
   }
@@ -122,7 +139,7 @@ static tpi_Pulse *add_new (void) {
   tpi_Pulse *p = tpi_denied() ? NULL : calloc(1, sizeof *p);
   if (p == NULL)
     return NULL;
-  tpi_poke(&p->taken, 2);
+  tpi_poke(&p->taken, tpi_generation() | BEING_TAKEN);
   p->next = tpi_see(&pulses);
   while (!tpi_cas(&pulses, &p->next, p)) {
   }
@@ -149,7 +166,7 @@ tpi_Pulse *tpi_pulse_take (lua_Hook with) {
   tpi_put(&p->withdrawn, 0);
   tpi_lock(&p->lock);
   p->thread = pthread_self();
-  tpi_put(&p->taken, 1);
+  tpi_put(&p->taken, tpi_generation() | TAKEN);
   tpi_unlock(&p->lock);
   let_in(SIG_UNBLOCK);
   return p;
@@ -166,7 +183,7 @@ void tpi_pulse_give_back (tpi_Pulse *p) {
 
 void tpi_pulse_beat (tpi_Pulse *p) {
   tpi_lock(&p->lock);
-  if (tpi_see(&p->taken) == 1) {
+  if (tpi_see(&p->taken) == (tpi_generation() | TAKEN)) {
     tpi_put(&p->beats, 1);
     pthread_kill(p->thread, SIGURG);
   }

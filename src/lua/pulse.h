@@ -5,7 +5,9 @@
 ** signal (SIGURG) to that thread, whose handler sets a hook on the coroutine
 ** that the worker has published. That is a hint and no more: it may come
 ** late, or for a task that is over; the hook finds out what is to be done.
-** Pulses are recycled but never freed, so a late beat does no harm.
+** Pulses are recycled but never freed, so a late beat does no harm. Those
+** that were taken in another process are nobody's in the child of a fork: the
+** threads are not here, but new ones may have their ids.
 **
 ** The program may have a handler of its own for SIGURG. Ours is put in front
 ** of one that is there when the first worker runs Lua, looks whether the
@@ -22,10 +24,10 @@
 #include "core/lock.h"
 
 typedef struct tpi_Pulse {
-  struct tpi_Pulse *next; /* constant once it is in the list */
-  tpi_Lock lock;          /* guards taken against beats */
-  atomic_uint taken;      /* the thread is alive and is this one: */
-  pthread_t thread;
+  struct tpi_Pulse *next;       /* constant once it is in the list */
+  tpi_Lock lock;                /* guards taken against beats */
+  atomic_uint taken;            /* 0, or the generation and how (pulse.c) */
+  pthread_t thread;             /* whose it is, which is alive */
   atomic_uint beats;            /* signals sent and not yet seen */
   _Atomic(lua_State *) current; /* the coroutine it runs, or NULL */
   atomic_uint withdrawn; /* suspended tasks with children that were cancelled,

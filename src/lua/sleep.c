@@ -44,22 +44,15 @@ int tpi_sleep_hooked (void *argument) {
          (!sleep->deaf && pending(sleep->main));
 }
 
+/* In a finalizer Lua runs no hooks, and the one that is due stays. */
 void tpi_sleep_interrupt (lua_State *L, tpi_State *S) {
   if (pending(S->main))
     let_hook_run(L, S);
 }
 
-/* What was set until now runs: from here on a new hook is an interrupt. In a
-   finalizer Lua runs no hooks, and the one that is due stays. */
-void tpi_sleep_need_bell (lua_State *L, tpi_State *S) {
-  if (tpi_host_need_bell(S->host) != TP_OK)
-    luaL_error(L, "cannot wait: no descriptor left for this process");
-  tpi_sleep_interrupt(L, S);
-}
-
 void tpi_sleep_prepare (lua_State *L, tpi_State *S) {
   tpi_loop_turn(L, S, NULL, UINT_MAX);
-  tpi_sleep_need_bell(L, S);
+  tpi_sleep_interrupt(L, S);
 }
 
 void tpi_sleep_init (tpi_State *S, tpi_Sleep *sleep) {

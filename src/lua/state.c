@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/future.h"
+#include "core/homes.h"
 #include "core/memory.h"
 #include "core/pin.h"
 #include "core/pools.h"
@@ -129,15 +130,18 @@ static void sweep (lua_State *L, tpi_State *S) {
 static int close_state (lua_State *L) {
   tpi_State *S = lua_touserdata(L, 1);
   tpi_Host *host = S->host;
+  unsigned tasks = 0, coroutines = 0;
   if (host == NULL)
     return 0;
   S->closing = 1;
   if (S->place == NULL)
-    tpi_loop_close(S);
+    coroutines = tpi_loop_close(L, S);
   sweep(L, S);
   if (S->place == NULL) /* what a task began goes on without it */
-    tpi_pools_leave(host);
+    tasks = tpi_pools_leave(host);
   tpi_report_unread(L, S);
+  if (S->place == NULL)
+    tpi_homes_leave(host, tasks, coroutines);
   S->host = NULL;
   tpi_put(&host->closed, 1);
   tpi_future_forget_unread(host);
@@ -171,6 +175,8 @@ static tpi_State *new_state (lua_State *L) {
   S->host = S->place != NULL ? tpi_place_host(S->place) : tpi_host_new(0);
   if (S->host == NULL)
     luaL_error(L, "not enough memory");
+  if (S->place == NULL)
+    tpi_homes_add(S->host);
   return S;
 }
 

@@ -103,7 +103,9 @@ static int drive (lua_State *L, tpi_State *S, const tpi_Handle *handle,
         deadline = 0;
       continue;
     }
-    tpi_sleep_need_bell(L, S);
+    if (S->closing) /* in a variable that is being closed */
+      luaL_error(L, "tidepool: this Lua state is closing");
+    tpi_sleep_interrupt(L, S);
     future = handle != NULL ? tpi_future_at(L, handle) : NULL;
     answer = sleep_once(L, S, future, own, deadline);
     if (answer != TPI_STOPPED)
@@ -177,8 +179,6 @@ int tpi_wait_for (lua_State *L, tpi_State *S, int index, double seconds,
   tpi_Handle *handle = lua_touserdata(L, index);
   tpi_Future *future = tpi_future_at(L, handle);
   tpi_loop_check_fork(S);
-  if (tpi_future_orphaned(future))
-    return TP_BROKEN;
   if (S->place != NULL || tpi_loop_yields(L, S))
     return tpi_fiber_await(L, S->loop, future, seconds, context, k);
   if (seconds != 0 && !tpi_future_settled(future) && tpi_is_outside(L, S)) {

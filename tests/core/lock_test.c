@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/lock.h"
@@ -97,12 +99,74 @@ static void words_wake (void **state) {
   }
 }
 
+typedef struct Holder {
+  tpi_Lock lock;
+  atomic_uint holds, enough;
+} Holder;
+
+static void *hold (void *p) {
+  Holder *h = p;
+  tpi_lock(&h->lock);
+  tpi_put(&h->holds, 1);
+  tpi_word_wake(&h->holds, 1);
+  while (!tpi_see(&h->enough))
+    tpi_word_wait(&h->enough, 0, TPI_NEVER);
+  tpi_unlock(&h->lock);
+  return NULL;
+}
+
+/* One child takes it at once, another one waits for a thread of its own that
+   took it first. */
+static void take_in_child (Holder *h, int crowded) {
+  pthread_t thread;
+  tpi_generation_next();
+  tpi_locks_forget();
+  alarm(60);
+  if (crowded) {
+    tpi_put(&h->holds, 0);
+    if (pthread_create(&thread, NULL, hold, h) != 0)
+      _exit(1);
+    while (!tpi_see(&h->holds))
+      tpi_word_wait(&h->holds, 0, TPI_NEVER);
+    tpi_put(&h->enough, 1);
+    tpi_word_wake(&h->enough, 1);
+  }
+  tpi_lock(&h->lock);
+  tpi_unlock(&h->lock);
+  _exit(tpi_see(&h->lock.word) == 0 ? 0 : 1);
+}
+
+static void is_free_in_the_child_of_a_fork (void **state) {
+  static Holder h;
+  pthread_t thread;
+  (void)state;
+  assert_int_equal(pthread_create(&thread, NULL, hold, &h), 0);
+  while (!tpi_see(&h.holds))
+    tpi_word_wait(&h.holds, 0, TPI_NEVER);
+  for (int crowded = 0; crowded < 2; crowded++) {
+    int status;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+      take_in_child(&h, crowded);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+  }
+  tpi_put(&h.enough, 1);
+  tpi_word_wake(&h.enough, 1);
+  pthread_join(thread, NULL);
+  assert_int_equal(tpi_see(&h.lock.word), 0);
+}
+
 int main (void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(one_at_a_time),
-      cmocka_unit_test(may_be_freed_by_the_last),
-      cmocka_unit_test(words_have_deadlines),
-      cmocka_unit_test(words_wake),
+#if !defined(__SANITIZE_THREAD__) /* it knows no threads of a child */
+    cmocka_unit_test(is_free_in_the_child_of_a_fork),
+#endif
+    cmocka_unit_test(one_at_a_time),
+    cmocka_unit_test(may_be_freed_by_the_last),
+    cmocka_unit_test(words_have_deadlines),
+    cmocka_unit_test(words_wake),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ static const tp_Function functions[] = {{"p.add", add, "integer, integer"},
                                         {NULL, NULL, NULL}};
 
 static tp_Manager *make (unsigned workers, unsigned queue) {
-  tpi_PoolOptions options = {workers, queue, 100, NULL, NULL, NULL};
+  tpi_PoolOptions options = {workers, queue, 100, NULL, NULL, NULL, 0};
   tp_Manager *pool = NULL;
   char error[128];
   tpi_functions_register(functions, functions, error, sizeof error);
@@ -270,7 +270,7 @@ static void idle_workers_tend_and_are_woken (void **state) {
 }
 
 static void names_are_found_while_open (void **state) {
-  tpi_PoolOptions options = {1, 1, 0, "pool_test", NULL, NULL};
+  tpi_PoolOptions options = {1, 1, 0, "pool_test", NULL, NULL, 0};
   tp_Manager *pool, *again;
   (void)state;
   assert_int_equal(tpi_pools_new(&options, &pool), TP_OK);

@@ -10,6 +10,7 @@
 **   testmod_promises.c   promises settled by threads of the module
 **   testmod_memory.c     how much is in use
 **   testmod_states.c     Lua states on threads of their own
+**   testmod_process.c    descriptors and signals of the process
 */
 #include "testmod.h"
 
@@ -35,5 +36,6 @@ int luaopen_testmod (lua_State *L) {
   luaL_setfuncs(L, tt_promise_lua, 0);
   luaL_setfuncs(L, tt_memory_lua, 0);
   luaL_setfuncs(L, tt_state_lua, 0);
+  luaL_setfuncs(L, tt_process_lua, 0);
   return 1;
 }
