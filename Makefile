@@ -70,6 +70,9 @@ EXAMPLES = $(patsubst examples/%/,$(BUILD)/examples/%.so,\
 CORE_TESTS = $(patsubst tests/core/%_test.c,$(BUILD)/tests/core/%,\
 	$(wildcard tests/core/*_test.c))
 CORE_HELPERS = $(call objects,$(filter-out %_test.c,$(wildcard tests/core/*.c)))
+# tests/binding/NAME_test.c includes src/lua/NAME.c.
+BINDING_TESTS = $(patsubst tests/binding/%_test.c,$(BUILD)/tests/binding/%,\
+	$(wildcard tests/binding/*_test.c))
 # tests/modules/NAME.c and NAME_*.c make one module.
 TEST_MODULES = $(patsubst tests/modules/%.c,$(BUILD)/tests/%.so,\
 	$(foreach f,$(wildcard tests/modules/*.c),\
@@ -114,7 +117,7 @@ deps-check: ## the same for the sanitizer, valgrind and LuaRocks checks
 
 .PHONY: examples tests benches
 examples: $(EXAMPLES) ## build the example modules
-tests: all $(EXAMPLES) $(CORE_TESTS) $(TEST_MODULES) $(EXIT_TESTS) $(STRESS) \
+tests: all $(EXAMPLES) $(CORE_TESTS) $(BINDING_TESTS) $(TEST_MODULES) $(EXIT_TESTS) $(STRESS) \
 	$(RUNNER) ## build every test program, run none
 benches: all $(TEST_MODULES) $(BENCHES)
 
@@ -181,8 +184,8 @@ endif
 
 .PHONY: suite test-core test-specs
 suite: test-core test-specs
-test-core: $(CORE_TESTS) ## the C tests of the core
-	@$(RUN) scripts/run-core.sh $(CORE_TESTS)
+test-core: $(CORE_TESTS) $(BINDING_TESTS) ## the C tests
+	@$(RUN) scripts/run-core.sh $(CORE_TESTS) $(BINDING_TESTS)
 test-specs: tests ## the specs; SPEC=spec/future_spec.lua for one
 	@$(RUN) scripts/run-specs.sh $(or $(SPEC),spec)
 
@@ -266,6 +269,7 @@ HIDDEN = -fvisibility=hidden
 $(BUILD)/src/core/%.o $(BUILD)/src/api/%.o: EXTRA = -Isrc $(HIDDEN)
 $(BUILD)/src/lua/%.o: EXTRA = -Isrc $(LUA_H) $(HIDDEN)
 $(BUILD)/tests/core/%.o: EXTRA = -Isrc -Itests
+$(BUILD)/tests/binding/%.o: EXTRA = -Isrc -Itests/core $(LUA_H) $(HIDDEN)
 $(BUILD)/%.o: EXTRA = -Isrc $(LUA_H)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
@@ -305,6 +309,11 @@ EMBED = -rdynamic $(LUA_LIBS) -ldl
 $(RUNNER): $(BUILD)/tests/runner/lua.o
 	$(call say,LINK)
 	$(Q)$(LINK) $^ -o $@ $(EMBED)
+
+$(BUILD)/tests/binding/%: $(BUILD)/tests/binding/%_test.o $(CORE_OBJECTS) \
+	$(LUA_OBJECTS)
+	$(call say,LINK)
+	$(Q)$(LINK) $(filter-out $(BUILD)/src/lua/$*.o,$^) -o $@ -lcmocka $(EMBED)
 
 $(BUILD)/tests/exit/%: $(BUILD)/tests/exit/%.o
 	$(call say,LINK)

@@ -5,11 +5,32 @@
 */
 #include "lua/local.h"
 
+/* Counted before it says so: whoever takes it off the count finds it there. */
+int tpi_family_withdraw (tpi_LuaTask *task, tpi_Pulse *pulse) {
+  unsigned char parental = TPI_PARENTAL;
+  if (tpi_see(&task->kin) != TPI_PARENTAL)
+    return 0;
+  atomic_fetch_add(&pulse->withdrawn, 1);
+  if (tpi_cas(&task->kin, &parental, TPI_CANCELS))
+    return 1;
+  atomic_fetch_sub(&pulse->withdrawn, 1);
+  return 0;
+}
+
+/* Its children were cancelled, or are others' now. */
+static void took_along (tpi_Fiber *fiber) {
+  atomic_uchar *kin = &fiber->task->kin;
+  if (tpi_peek(kin) != TPI_CHILDLESS &&
+      tpi_swap(kin, TPI_TOOK_ALONG) == TPI_CANCELS)
+    atomic_fetch_sub(&fiber->place->pulse->withdrawn, 1);
+}
+
 void tpi_family_add (tpi_Fiber *parent, tpi_Fiber *child) {
   child->parent = parent;
   if (parent == NULL)
     return;
-  tpi_poke(&parent->task->parental, 1);
+  if (tpi_peek(&parent->task->kin) == TPI_CHILDLESS)
+    tpi_put(&parent->task->kin, TPI_PARENTAL);
   child->older = parent->children;
   child->younger = NULL;
   if (child->older != NULL)
@@ -81,6 +102,7 @@ static void call_off (const tpi_Fiber *link, tpi_Fiber **links) {
 void tpi_family_cancel (tpi_Fiber *fiber) {
   tpi_Fiber *links = NULL;
   cancel_tree(fiber, &links);
+  took_along(fiber);
   if (tpi_future_state(tpi_fiber_future(fiber)) == TPI_CANCELLED)
     note_link(fiber, &links);
   while (links != NULL) { /* no recursion: chains may be long */
@@ -128,6 +150,7 @@ void tpi_family_end (tpi_Fiber *fiber) {
     disown(fiber);
   } else {
     bequeath(fiber);
+    took_along(fiber);
   }
   tpi_family_leave(fiber);
 }

@@ -359,11 +359,8 @@ void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was) {
   pulse = tpi_see(&task->runner);
   if (pulse == NULL)
     return;
-  if (was == TPI_SUSPENDED && tpi_peek(&task->parental))
-    atomic_fetch_add(&pulse->withdrawn, 1);
-  else if (was != TPI_RUNNING)
-    return;
-  tpi_pulse_beat(pulse);
+  if (tpi_family_withdraw(task, pulse) || was == TPI_RUNNING)
+    tpi_pulse_beat(pulse);
 }
 
 static int help (tpi_Future *future, void *here) {

@@ -88,8 +88,10 @@ static int is_held (lua_State *L, tpi_Fiber *fiber) {
 void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
   tpi_Place *place = tpi_place_at(L);
   tpi_Fiber *fiber = place->fiber;
-  if (!tpi_family_is_over(place)) {
-    lua_sethook(L, NULL, 0, 0); /* it was meant for a task that is over */
+  if (!tpi_family_is_over(place)) { /* it was meant for a task that is over */
+    lua_sethook(L, NULL, 0, 0);
+    if (tpi_family_is_over(place)) /* a beat fell before that */
+      hook_every(L, 1);
     return;
   }
   if (ar->event != LUA_HOOKCOUNT) {

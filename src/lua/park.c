@@ -71,7 +71,6 @@ static void let_go_of (tpi_Task *visited) {
 
 /* What the wait came to; the task is its thread's again. */
 void tpi_fiber_unpark (tpi_Fiber *fiber) {
-  tpi_Place *place = fiber->place;
   tpi_Task *task = &fiber->task->task;
   int late = fiber->alarm != NULL && tpi_future_settled(fiber->alarm);
   tpi_Task *visited = fiber->door ? fiber->admission.task : NULL;
@@ -96,9 +95,7 @@ void tpi_fiber_unpark (tpi_Fiber *fiber) {
     tpi_family_cancel(fiber); /* if another thread has cancelled it */
   fiber->door = fiber->tied = fiber->pause = 0;
   stop_alarm(fiber);
-  if (!tpi_future_suspend(&task->future, 0) && fiber->started &&
-      place->worker != NULL && tpi_peek(&fiber->task->parental))
-    atomic_fetch_sub(&place->pulse->withdrawn, 1);
+  tpi_future_suspend(&task->future, 0);
 }
 
 /* ---------------------------------------------------------------- */

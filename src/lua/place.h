@@ -34,12 +34,19 @@ typedef struct tpi_Fiber tpi_Fiber;
 typedef struct tpi_LuaTask {
   tpi_Task task;               /* its code, if it has one, is retained */
   _Atomic(tpi_Pulse *) runner; /* of who runs it; stays when it is parked */
-  tpi_Fiber *fiber;      /* the owner's; while it is parked, or not yet begun */
-  int plain;             /* the function is not among its arguments */
-  int local;             /* reference of its Future; 0 for a task of a pool */
-  atomic_uchar parental; /* it has spawned others; not changed while parked */
-  char *origin;          /* owned: a traceback, or NULL */
+  tpi_Fiber *fiber; /* the owner's; while it is parked, or not yet begun */
+  int plain;        /* the function is not among its arguments */
+  int local;        /* reference of its Future; 0 for a task of a pool */
+  atomic_uchar kin; /* one of the below: what its children know */
+  char *origin;     /* owned: a traceback, or NULL */
 } tpi_LuaTask;
+
+/*
+** A task that was cancelled takes its children along, but who cancels it may be
+** on another thread, where it has no fiber. From then on (TPI_CANCELS) until
+** its worker has cancelled them (TPI_TOOK_ALONG) the pulse counts it.
+*/
+enum { TPI_CHILDLESS, TPI_PARENTAL, TPI_CANCELS, TPI_TOOK_ALONG };
 
 /* Why a coroutine has yielded to us. */
 enum { TPI_NOT, TPI_AWAITING, TPI_CLOSING };
@@ -222,6 +229,9 @@ void tpi_family_add (tpi_Fiber *parent, tpi_Fiber *child);
 void tpi_family_leave (tpi_Fiber *child);
 /* The task has ended: its children go with it, or go on as its parent's. */
 void tpi_family_end (tpi_Fiber *fiber);
+/* Any thread: a task that the owner of the pulse has begun was settled by
+   somebody else. Is it to be interrupted for the sake of its children? */
+int tpi_family_withdraw (tpi_LuaTask *task, tpi_Pulse *pulse);
 /* It was cancelled, or fails: so are its children; and what it is chained to,
    if it was cancelled before it began. */
 void tpi_family_cancel (tpi_Fiber *fiber);

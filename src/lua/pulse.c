@@ -163,7 +163,6 @@ tpi_Pulse *tpi_pulse_take (lua_Hook with) {
   install();
   tpi_put(&p->current, NULL);
   tpi_put(&p->beats, 0);
-  tpi_put(&p->withdrawn, 0);
   tpi_lock(&p->lock);
   p->thread = pthread_self();
   tpi_put(&p->taken, tpi_generation() | TAKEN);

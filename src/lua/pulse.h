@@ -30,8 +30,8 @@ typedef struct tpi_Pulse {
   pthread_t thread;             /* whose it is, which is alive */
   atomic_uint beats;            /* signals sent and not yet seen */
   _Atomic(lua_State *) current; /* the coroutine it runs, or NULL */
-  atomic_uint withdrawn; /* suspended tasks with children that were cancelled,
-                            and that it has not gone on with yet */
+  atomic_uint withdrawn; /* tasks that were cancelled and whose children were
+                            not, yet (family.c) */
 } tpi_Pulse;
 
 #pragma GCC visibility push(hidden)
