@@ -3,10 +3,16 @@
 
 #include <time.h>
 
-uint64_t tpi_now (void) {
+static uint64_t read_clock (clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (uint64_t)t.tv_sec * TPI_SECOND + (uint64_t)t.tv_nsec;
+}
+
+uint64_t tpi_now (void) { return read_clock(CLOCK_MONOTONIC); }
+
+uint64_t tpi_processor_time (void) {
+  return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 uint64_t tpi_deadline (double seconds) {

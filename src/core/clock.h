@@ -15,6 +15,9 @@
 
 uint64_t tpi_now (void);
 
+/* What the calling thread has used of a processor. A system call. */
+uint64_t tpi_processor_time (void);
+
 /* The deadline `seconds` from now; negative, NaN or too far is TPI_NEVER. */
 uint64_t tpi_deadline (double seconds);
 

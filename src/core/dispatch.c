@@ -30,6 +30,8 @@ void tpi_pool_unlock (tp_Manager *pool, tpi_Effects *effects) {
   int dead = pool->handles == 0 && pool->alive + pool->leaving == 0 &&
              !pool->dead && tpi_peek(&pool->slots) == 0 &&
              all_settled_locked(pool);
+  effects->wake = NULL;
+  effects->word = NULL;
   pool->dead |= dead;
   tpi_unlock(&pool->lock);
   while (worker != NULL) {

@@ -304,6 +304,7 @@ void tpi_pool_concluded (tpi_Worker *worker);
 /* It comes among the parked, leaves them, or stands otherwise there. */
 void tpi_pool_stands_locked (tp_Manager *pool, tpi_Task *task, int how);
 
+/* Does what was noted; the Effects are empty then. */
 void tpi_pool_unlock (tp_Manager *pool, tpi_Effects *effects);
 /* Into the queue, or among the held; the pool retains it. */
 void tpi_pool_enqueue_locked (tp_Manager *pool, tpi_Task *task);

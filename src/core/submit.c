@@ -194,7 +194,7 @@ int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks, size_t *count,
   tpi_lock(&pool->lock);
   if (pool->closing)
     rc = TP_CLOSED;
-  else if (whole && n > pool->capacity - tpi_peek(&pool->slots))
+  else if (whole && tpi_peek(&pool->slots) + n > pool->capacity)
     rc = TP_FULL;
   for (; rc == TP_OK && i < n; i++) {
     if (!may_enter_locked(pool)) {

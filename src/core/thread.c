@@ -11,6 +11,10 @@
 #include "core/word.h"
 #include "tidepool.h"
 
+/* What Lua allows a C stack, 200 calls, takes half of that. The default may be
+   less: it follows `ulimit -s`, and some C libraries give 128 KiB. */
+enum { STACK = 1024 * 1024 };
+
 typedef struct Start {
   void (*run)(void *);
   void *argument;
@@ -79,6 +83,19 @@ void tpi_thread_outer_mask (sigset_t *mask) {
   tpi_unlock(&lock);
 }
 
+static int create (pthread_t *thread, Start *start) {
+  pthread_attr_t attributes;
+  size_t size;
+  int rc = pthread_attr_init(&attributes);
+  if (rc != 0)
+    return rc;
+  if (pthread_attr_getstacksize(&attributes, &size) == 0 && size < STACK)
+    pthread_attr_setstacksize(&attributes, STACK);
+  rc = pthread_create(thread, &attributes, trampoline, start);
+  pthread_attr_destroy(&attributes);
+  return rc;
+}
+
 int tpi_thread_start (void (*run)(void *), void *argument) {
   return tpi_thread_start_profiled(run, argument, 0);
 }
@@ -97,7 +114,7 @@ int tpi_thread_start_profiled (void (*run)(void *), void *argument,
   mask_of_workers(&mask, profile);
   pthread_sigmask(SIG_SETMASK, &mask, &before);
   note_outer_mask(&before);
-  rc = tpi_denied() ? -1 : pthread_create(&thread, NULL, trampoline, start);
+  rc = tpi_denied() ? -1 : create(&thread, start);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (rc == 0)
     return TP_OK;

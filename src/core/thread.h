@@ -3,7 +3,8 @@
 **
 ** Any thread. Our threads start with all signals blocked but those that are
 ** raised by, and for, the thread itself: by a fault, or by writing to a pipe
-** that nobody reads. Nobody needs to join them: a thread that ends
+** that nobody reads. Their stack is 1 MiB or the default size, whichever is
+** more. Nobody needs to join them: a thread that ends
 ** joins the one that ended before it, so at most one ended thread is left,
 ** and tpi_threads_wait takes that one.
 */

@@ -297,12 +297,12 @@ static tpi_Outcome proceed (tpi_Place *place, tpi_Fiber *fiber,
     return TPI_PARKED;
   }
   if (status == LUA_YIELD) { /* it is to be closed, or C code yielded */
-    int strayed = place->yields == TPI_NOT;
+    int by_c_code = place->yields == TPI_NOT;
     place->yields = TPI_NOT;
     lua_pop(base, n);
-    if (strayed && lua_checkstack(base, 1))
+    if (by_c_code && lua_checkstack(base, 1))
       lua_pushliteral(base, "attempt to yield from outside a coroutine");
-    status = strayed ? LUA_ERRRUN : LUA_OK;
+    status = by_c_code ? LUA_ERRRUN : LUA_OK;
   }
   return failed(place, fiber, status);
 }

@@ -6,10 +6,21 @@
 #include "core/clock.h"
 #include "lua/place.h"
 
-enum {
-  GRACE = 50 * 1000 * 1000, /* ns until a task that goes on is closed */
-  TICK = 1000               /* instructions between looks until then */
-};
+enum { TICK = 1000 }; /* instructions between looks while a task is to end */
+
+/* ns that a task may go on before it is closed: of a processor, and by the
+   clock, for one that only waits. */
+static const uint64_t GRACE = TPI_SECOND / 20, LIMIT = 5 * TPI_SECOND;
+
+static void begin (tpi_Grace *grace) {
+  grace->since = tpi_now();
+  grace->used = tpi_processor_time();
+}
+
+static int may_go_on (const tpi_Grace *grace) {
+  return tpi_processor_time() - grace->used < GRACE &&
+         tpi_now() - grace->since < LIMIT;
+}
 
 static void hook_every (lua_State *L, int count) {
   const tpi_Fiber *fiber = tpi_place_at(L)->fiber;
@@ -24,7 +35,7 @@ static void handler_begins (lua_State *L, tpi_Fiber *fiber) {
   lua_Debug below;
   if (fiber->given_up != L || lua_getstack(L, 1, &below))
     return;
-  fiber->closing = tpi_now();
+  begin(&fiber->closing);
   hook_every(L, TICK);
 }
 
@@ -36,18 +47,16 @@ void tpi_fiber_enter (tpi_Place *place, lua_State *L) {
     hook_every(L, 1);
 }
 
-static int may_go_on (uint64_t since) { return tpi_now() - since < GRACE; }
-
 /* A program has no hook: there a task that goes on is closed here. */
 void tpi_fiber_check (lua_State *L, tpi_Place *place) {
   tpi_Fiber *fiber = place->fiber;
   if (!tpi_family_is_over(place))
     return;
   luaL_checkstack(L, 10, NULL);
-  if (fiber->told == 0) {
-    fiber->told = tpi_now();
-  } else if (place->worker == NULL && !may_go_on(fiber->told) &&
-             !fiber->closing && tpi_fiber_yields(L, place)) {
+  if (fiber->told.since == 0) {
+    begin(&fiber->told);
+  } else if (place->worker == NULL && !may_go_on(&fiber->told) &&
+             fiber->closing.since == 0 && tpi_fiber_yields(L, place)) {
     place->yields = TPI_CLOSING;
     lua_yield(L, 0);
   }
@@ -73,9 +82,9 @@ static int is_closing (lua_State *L) {
 static int is_held (lua_State *L, tpi_Fiber *fiber) {
   if (!is_closing(L))
     return 0;
-  if (fiber->held == 0)
-    fiber->held = tpi_now();
-  return may_go_on(fiber->held);
+  if (fiber->held.since == 0)
+    begin(&fiber->held);
+  return may_go_on(&fiber->held);
 }
 
 /*
@@ -88,6 +97,7 @@ static int is_held (lua_State *L, tpi_Fiber *fiber) {
 void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
   tpi_Place *place = tpi_place_at(L);
   tpi_Fiber *fiber = place->fiber;
+  int closing;
   if (!tpi_family_is_over(place)) { /* it was meant for a task that is over */
     lua_sethook(L, NULL, 0, 0);
     if (tpi_family_is_over(place)) /* a beat fell before that */
@@ -99,14 +109,15 @@ void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
     return;
   }
   hook_every(L, TICK);
-  if (fiber->told == 0 && !fiber->closing) {
+  closing = fiber->closing.since != 0;
+  if (fiber->told.since == 0 && !closing) {
     if (is_held(L, fiber))
       return;
     tpi_fiber_check(L, place);
   }
-  if (may_go_on(fiber->closing ? fiber->closing : fiber->told))
+  if (may_go_on(closing ? &fiber->closing : &fiber->told))
     return;
-  if (!fiber->closing && tpi_fiber_yields(L, place)) {
+  if (!closing && tpi_fiber_yields(L, place)) {
     place->yields = TPI_CLOSING;
     lua_yield(L, 0);
     return;
@@ -174,7 +185,7 @@ int tpi_fiber_give_up (tpi_Place *place, lua_State *co, lua_State *from) {
   tpi_Fiber *fiber = place->fiber;
   int status;
   if (tpi_future_settled(tpi_fiber_future(fiber))) {
-    fiber->closing = tpi_now();
+    begin(&fiber->closing);
     fiber->given_up = co;
   }
   status = tpi_fiber_close(place, co, from);

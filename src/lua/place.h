@@ -51,6 +51,14 @@ enum { TPI_CHILDLESS, TPI_PARENTAL, TPI_CANCELS, TPI_TOOK_ALONG };
 /* Why a coroutine has yielded to us. */
 enum { TPI_NOT, TPI_AWAITING, TPI_CLOSING };
 
+/* Since when something may still go on; `since` is 0 if it does not have to
+   end. Measured in processor time: a machine that is busy, or was stopped, does
+   not shorten it. */
+typedef struct tpi_Grace {
+  uint64_t since; /* by the clock */
+  uint64_t used;  /* of a processor, until then */
+} tpi_Grace;
+
 struct tpi_Fiber {
   tpi_Parked parked;       /* these two are filled in for each wait; */
   tpi_Admission admission; /* ...at the door of a pool */
@@ -72,9 +80,9 @@ struct tpi_Fiber {
   int follows;         /* ...because a future that it follows was cancelled */
   int exposed;         /* somebody may have kept its base */
   int rigid;           /* a coroutine below `current` cannot yield */
-  uint64_t held;       /* since when that waits for a __close, or 0 */
-  uint64_t told;       /* when it was first interrupted, or 0 */
-  uint64_t closing;    /* when it, or a handler of it, was given up; or 0 */
+  tpi_Grace held;      /* that waits for a __close */
+  tpi_Grace told;      /* it was interrupted */
+  tpi_Grace closing;   /* it, or a handler of it, was given up */
   lua_State *given_up; /* which coroutine is being closed then */
   tpi_Fiber *below;    /* while it runs on top of another one */
   tpi_Fiber *parent;   /* whose child it is, or NULL */

@@ -142,6 +142,21 @@ static void wait_asleep (tp_Manager *pool, unsigned wanted) {
   } while (asleep != wanted);
 }
 
+/* A second unlock with the same Effects must not wake them once more. */
+static void unlocking_empties_effects (void **state) {
+  tp_Manager *pool = make(2, 2);
+  tpi_Effects effects = {NULL, NULL, NULL};
+  (void)state;
+  wait_asleep(pool, 2);
+  tpi_lock(&pool->lock);
+  tpi_pool_wake_all_locked(pool, &effects);
+  tpi_pool_unlock(pool, &effects);
+  assert_null(effects.wake);
+  assert_null(effects.due);
+  assert_null(effects.word);
+  finish(pool);
+}
+
 static atomic_uint telling, told;
 
 /* A callback that takes its time. */
@@ -285,6 +300,7 @@ static void names_are_found_while_open (void **state) {
 
 int main (void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(unlocking_empties_effects),
       cmocka_unit_test(runs_tasks),
       cmocka_unit_test(capacity_is_a_count),
       cmocka_unit_test(who_is_telling_seeks_nothing),
