@@ -98,6 +98,7 @@ build = {
         "src/lua/kit.c",
         "src/lua/local.c",
         "src/lua/loop.c",
+        "src/lua/luv.c",
         "src/lua/manager.c",
         "src/lua/module.c",
         "src/lua/names.c",

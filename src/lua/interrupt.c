@@ -162,22 +162,30 @@ int tpi_fiber_close_failed (tpi_Place *place, lua_State *co, lua_State *L,
   return status;
 }
 
-int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from) {
+tpi_Turn tpi_fiber_lend (tpi_Place *place, lua_State *co) {
   tpi_Fiber *fiber = place->fiber;
-  lua_State *before = tpi_peek(place->current);
-  int status, rigid = fiber != NULL ? fiber->rigid : 0;
+  tpi_Turn turn = {tpi_peek(place->current), fiber != NULL && fiber->rigid};
   if (fiber != NULL)
     fiber->rigid = 1;
   tpi_fiber_enter(place, co);
-  status = close_thread(co, from);
+  return turn;
+}
+
+void tpi_fiber_take_back (tpi_Place *place, lua_State *co, tpi_Turn turn) {
   if (place->worker != NULL)
     lua_sethook(co, NULL, 0, 0);
-  if (before != NULL)
-    tpi_fiber_enter(place, before); /* a beat may have found `co` */
+  if (turn.before != NULL)
+    tpi_fiber_enter(place, turn.before); /* a beat may have found `co` */
   else
     tpi_put(place->current, NULL);
-  if (fiber != NULL)
-    fiber->rigid = rigid;
+  if (place->fiber != NULL)
+    place->fiber->rigid = turn.rigid;
+}
+
+int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from) {
+  tpi_Turn turn = tpi_fiber_lend(place, co);
+  int status = close_thread(co, from);
+  tpi_fiber_take_back(place, co, turn);
   return status;
 }
 

@@ -136,6 +136,7 @@ void tpi_kit_unpack (lua_State *L, const tpi_Kit *kit) {
   values = lua_gettop(L);
   set_paths(L, values);
   set_preload(L, values);
+  tpi_open_luv(L);
   switch (lua_getfield(L, values, "init")) {
     case LUA_TFUNCTION:
       tpi_sandbox_open(L, lua_gettop(L));

@@ -84,6 +84,8 @@ static int set_up (lua_State *L) {
   tpi_open_spawn(L);
   if (place->worker->pool->kit != NULL)
     tpi_kit_unpack(L, place->worker->pool->kit);
+  else
+    tpi_open_luv(L);
   return 0;
 }
 

@@ -252,6 +252,14 @@ int tpi_family_is_over (const tpi_Place *place);
 void tpi_fiber_check (lua_State *L, tpi_Place *place);
 /* From here on that coroutine runs, or goes on running. */
 void tpi_fiber_enter (tpi_Place *place, lua_State *L);
+/* Another coroutine runs, on top of the one that does, and below which nothing
+   can yield; until it is taken back. */
+typedef struct tpi_Turn {
+  lua_State *before;
+  int rigid;
+} tpi_Turn;
+tpi_Turn tpi_fiber_lend (tpi_Place *place, lua_State *co);
+void tpi_fiber_take_back (tpi_Place *place, lua_State *co, tpi_Turn turn);
 /* Runs the to-be-closed variables of a coroutine; its status. */
 int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from);
 /* The same for one of a task that goes on though it is over: each of its
@@ -285,9 +293,11 @@ tpi_Outcome tpi_failure_full (const tpi_Place *place, tpi_LuaTask *task);
 /* Settles a task of a place that could not be made. */
 void tpi_failure_broken (const tpi_Place *place, tpi_LuaTask *task);
 
-/* --- coroutine.c, worklib.c, spawn.c, current.c --- */
+/* --- coroutine.c, luv.c, worklib.c, spawn.c, current.c --- */
 
 void tpi_open_coroutines (lua_State *L);
+/* in package.preload, in front of what is there */
+void tpi_open_luv (lua_State *L);
 /* print, io.write, os.exit, os.setlocale, debug.sethook, and what tells that
    coroutines may be kept */
 void tpi_open_worklib (lua_State *L);
