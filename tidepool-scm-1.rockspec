@@ -84,6 +84,7 @@ build = {
         "src/lua/chunk.c",
         "src/lua/closure.c",
         "src/lua/code.c",
+        "src/lua/collect.c",
         "src/lua/coroutine.c",
         "src/lua/current.c",
         "src/lua/dump.c",

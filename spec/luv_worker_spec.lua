@@ -18,7 +18,9 @@ local began, promise = tidepool.promise()
 local task = pool:call(function (promise)
   local uv = require "luv"
   local tidepool = require "tidepool"
-  local _ <close> = setmetatable({}, { __close = function () cleaned = "cleaned up" end })
+  local _ <close> = setmetatable({}, { __close = function ()
+    cleaned = "cleaned up"
+  end })
   %s
 end, promise)
 if began:wait(60) then task:cancel() end

@@ -15,7 +15,7 @@ describe("stats", function ()
       end
     end
     assert.are.same({
-      workers = 3, running = 0, suspended = 0, stopping = 0,
+      workers = 3, running = 0, suspended = 0, stopping = 0, replaced = 0,
       submitted = 0, completed = 0, failed = 0, cancelled = 0,
       queued = { high = 0, normal = 0, low = 0, total = 0 },
       wait = zero, run = zero,

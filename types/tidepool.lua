@@ -105,6 +105,7 @@
 ---@field queued tidepool.Queued
 ---@field running integer
 ---@field suspended integer tasks that wait for another future, or a slot
+---@field replaced integer Lua states of workers that memory_limit had filled
 ---@field stopping integer
 ---@field submitted integer
 ---@field completed integer

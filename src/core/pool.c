@@ -259,6 +259,7 @@ void tpi_pool_stats (tp_Manager *pool, tpi_Stats *s) {
   memset(s, 0, sizeof *s);
   tpi_lock(&pool->lock);
   s->workers = pool->workers;
+  s->replaced = tpi_peek(&pool->replaced);
   for (int p = 0; p < TPI_PRIORITIES; p++)
     s->queued[p] = pool->queue.counts[p] + pool->holds[p];
   s->submitted = pool->submitted;

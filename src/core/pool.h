@@ -179,8 +179,9 @@ struct tp_Manager {
   int dead;                       /* being freed */
   unsigned handles;
   _Atomic(tpi_Barrier *) barriers; /* changed under the lock */
-  unsigned stolen;     /* tasks out of the queue, about to be cancelled */
-  tpi_Waiter *closers; /* told when the last worker has cleaned up */
+  unsigned stolen;      /* tasks out of the queue, about to be cancelled */
+  atomic_uint replaced; /* Lua states of workers, for lack of memory */
+  tpi_Waiter *closers;  /* told when the last worker has cleaned up */
   uint64_t completed, failed, cancelled; /* less what workers count */
   tpi_Histogram waits, takes;            /* of workers that have left */
   /* constant */
@@ -202,7 +203,7 @@ typedef struct tpi_Effects {
 
 typedef struct tpi_Stats {
   unsigned workers, queued[TPI_PRIORITIES];
-  unsigned running, suspended, stopping;
+  unsigned running, suspended, stopping, replaced;
   uint64_t submitted, completed, failed, cancelled;
   tpi_Quantiles wait, run;
 } tpi_Stats;

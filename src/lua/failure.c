@@ -50,7 +50,7 @@ static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
   const tpi_Place *place = fiber->place;
   if (status == LUA_ERRMEM) {
     if (place->limit > 0)
-      lua_pushstring(L, place->full);
+      lua_pushstring(L, place->past);
     else
       luaL_tolstring(L, -1, NULL);
     lua_replace(L, -2);
@@ -194,7 +194,7 @@ tpi_Outcome tpi_failure_note (tpi_Place *place, tpi_Fiber *fiber, int status) {
 tpi_Outcome tpi_failure_full (const tpi_Place *place, tpi_LuaTask *task) {
   if (place->limit == 0)
     return TPI_NOROOM;
-  tpi_future_end_copy(&task->task.future, TPI_FAILED, TPI_ERROR, place->full,
+  tpi_future_end_copy(&task->task.future, TPI_FAILED, TPI_ERROR, place->past,
                       "not enough memory (memory_limit)", NULL);
   return TPI_RAISED;
 }

@@ -334,6 +334,7 @@ tpi_Outcome tpi_fiber_run (tpi_Place *place, tpi_LuaTask *task,
 tpi_Outcome tpi_fiber_run_on (tpi_Task *t, tpi_Worker *worker) {
   tpi_LuaTask *task = (tpi_LuaTask *)(void *)t;
   tpi_Place *place = tpi_place_of(worker);
+  tpi_Outcome outcome;
   if (place == NULL)
     return TPI_NOROOM;
   if (place->broken != NULL) {
@@ -342,7 +343,10 @@ tpi_Outcome tpi_fiber_run_on (tpi_Task *t, tpi_Worker *worker) {
       end(task->fiber, 0);
     return TPI_RAISED;
   }
-  return tpi_fiber_run(place, task, place->L);
+  outcome = tpi_fiber_run(place, task, place->L);
+  if (place->ran_out && place->fiber == NULL && outcome != TPI_PARKED)
+    tpi_place_relieve(place);
+  return outcome;
 }
 
 /* ---------------------------------------------------------------- */

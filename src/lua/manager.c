@@ -301,7 +301,7 @@ static int stats (lua_State *L) {
   uint64_t total = 0;
   check_whole(L, manager);
   tpi_pool_stats(manager->pool, &s);
-  lua_createtable(L, 0, 11);
+  lua_createtable(L, 0, 12);
   lua_createtable(L, 0, TPI_PRIORITIES + 1);
   for (int i = 0; i < TPI_PRIORITIES; i++) {
     set_integer(L, tpi_priorities[i], s.queued[i]);
@@ -317,6 +317,7 @@ static int stats (lua_State *L) {
   set_integer(L, "completed", s.completed);
   set_integer(L, "failed", s.failed);
   set_integer(L, "cancelled", s.cancelled);
+  set_integer(L, "replaced", s.replaced);
   set_quantiles(L, "wait", &s.wait);
   set_quantiles(L, "run", &s.run);
   return 1;

@@ -22,9 +22,13 @@ static void *allocate (void *ud, void *block, size_t old, size_t size) {
     place->used -= before;
     return NULL;
   }
-  if (size > before && place->limit > 0 &&
-      place->used - before + size > place->limit + place->reserve)
-    return NULL;
+  if (size > before && place->limit > 0) {
+    int over = place->used - before + size > place->limit + place->reserve;
+    place->ran_out |= over && place->denied; /* Lua has collected, and asks */
+    place->denied = over;                    /* ...once more */
+    if (over)
+      return NULL;
+  }
   p = tpi_realloc(block, size);
   if (p != NULL)
     place->used += size - before;
@@ -123,7 +127,7 @@ static int open (tpi_Place *place) {
   lua_pushlightuserdata(L, place);
   status = lua_pcall(L, 1, 0, 1);
   if (status != LUA_OK) {
-    why = status == LUA_ERRMEM && place->limit > 0 ? place->full
+    why = status == LUA_ERRMEM && place->limit > 0 ? place->past
                                                    : lua_tostring(L, -1);
     if (why == NULL)
       why = "the Lua state of its worker could not be made";
@@ -133,6 +137,30 @@ static int open (tpi_Place *place) {
   }
   lua_settop(L, 0);
   return TP_OK;
+}
+
+/* Objects with finalizers are not freed while Lua is short of memory, and tasks
+   may not get as far as an ordinary collection: so that is made for them, twice,
+   as the first only finalizes. What is full the first time may be let go of by
+   the next task. */
+void tpi_place_relieve (tpi_Place *place) {
+  tpi_Worker *worker = place->worker;
+  int again = place->full;
+  place->ran_out = 0;
+  tpi_place_lend(place, 1);
+  tpi_place_collect(place);
+  tpi_place_collect(place);
+  tpi_place_lend(place, 0);
+  place->full = place->used > place->limit - place->limit / 8;
+  if (!place->full || !again)
+    return;
+  place->ran_out = 1;
+  if (worker->parked > 0)
+    return; /* others wait in it */
+  worker->keeps = NULL;
+  worker->fini = NULL;
+  close(place);
+  tpi_count(&worker->pool->replaced, 1);
 }
 
 tpi_Place *tpi_place_of (tpi_Worker *worker) {
@@ -145,7 +173,7 @@ tpi_Place *tpi_place_of (tpi_Worker *worker) {
     return NULL;
   place->worker = worker;
   place->limit = kit != NULL ? kit->limit : 0;
-  snprintf(place->full, sizeof place->full,
+  snprintf(place->past, sizeof place->past,
            "not enough memory: the Lua state of the worker may have %zu bytes "
            "(memory_limit)",
            place->limit);

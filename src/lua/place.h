@@ -118,8 +118,11 @@ struct tpi_Place {
   int warns, warning; /* warnings are on; one has begun */
   char *broken;       /* why it could not be made, or NULL */
   size_t used, limit;
+  int denied;     /* the last request of memory, because of the limit */
+  int ran_out;    /* a task has, since the last full collection... */
+  int full;       /* ...which left little */
   size_t reserve; /* for what is not the task's own doing, past the limit */
-  char full[128]; /* what an error past it says */
+  char past[128]; /* what an error past it says */
   char ring[256]; /* the text of an error about to be raised */
 };
 
@@ -139,6 +142,10 @@ extern const tpi_TaskClass tpi_lua_task;
 
 /* The place of a worker, made if need be; NULL when out of memory. */
 tpi_Place *tpi_place_of (tpi_Worker *worker);
+/* No task runs, and the last has run out of memory: collects everything. If that
+   does not help, for the second time, closes the Lua state: the next task has
+   another one. */
+void tpi_place_relieve (tpi_Place *place);
 /* Of a Lua state that is a worker's: the lowest bit is coroutine.c's. */
 static inline tpi_Place *tpi_place_at (lua_State *L) {
   return (tpi_Place *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)1);
@@ -163,10 +170,10 @@ static inline void tpi_set_waiting (lua_State *co, int waiting) {
 /*
 ** Beginning a task, and telling of its failure, may go a little past the
 ** limit: else nobody could be told, nor could a later task let go of what a
-** full Lua state holds.
+** full Lua state holds, which it may do in that room as well.
 */
 static inline void tpi_place_lend (tpi_Place *place, int lends) {
-  place->reserve = lends ? 32 * 1024 : 0;
+  place->reserve = lends || place->full ? 32 * 1024 : 0;
 }
 
 /* Its host, retained once more. */
@@ -177,6 +184,12 @@ static inline tpi_Host *tpi_place_host (const tpi_Place *place) {
 static inline tp_Manager *tpi_place_pool (const tpi_Place *place) {
   return place->worker->pool;
 }
+
+/* --- collect.c --- */
+
+/* The worker, between tasks, or on top of one that is blocked: a full
+   collection. Finalizers may wait meanwhile. */
+void tpi_place_collect (tpi_Place *place);
 
 /* --- kit.c --- */
 

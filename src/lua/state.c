@@ -177,6 +177,8 @@ static tpi_State *new_state (lua_State *L) {
     luaL_error(L, "not enough memory");
   if (S->place == NULL)
     tpi_homes_add(S->host);
+  else
+    tpi_put(&S->host->closed, 0); /* of a worker: its last Lua state was */
   return S;
 }
 
