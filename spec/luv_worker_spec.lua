@@ -10,22 +10,25 @@ local expect = assert
 local has_luv = pcall(require, "luv")
 
 -- Runs `body` in a task that is cancelled once it calls `promise:resolve()`;
--- prints the kind of its end, what cleaned up, and what the next task returns.
+-- prints the kind of its end, that it cleaned up, and what the next task
+-- returns.
 local program = [[
 local tidepool = require "tidepool"
 local pool = tidepool.AsyncManager.new { workers = 1 }
 local began, promise = tidepool.promise()
-local task = pool:call(function (promise)
+local cleaned, cleans = tidepool.promise()
+local task = pool:call(function (promise, cleans)
   local uv = require "luv"
   local tidepool = require "tidepool"
   local _ <close> = setmetatable({}, { __close = function ()
-    cleaned = "cleaned up"
+    cleans:resolve "cleaned up"
   end })
   %s
-end, promise)
+end, promise, cleans)
 if began:wait(60) then task:cancel() end
 local _, err = task:pawait()
-print(err.kind, pool:call(function () return cleaned end):await())
+print(err.kind, cleaned:wait(60) and cleaned:get())
+print(pool:call(function () return "the next one" end):await())
 ]]
 
 local bodies = {
@@ -71,6 +74,16 @@ local bodies = {
       never[1]:await()
     end)
     uv.run()]],
+  ["in callbacks of one loop after the other"] = [[
+    while true do
+      local timer = uv.new_timer()
+      timer:start(1, 0, function ()
+        promise:resolve()
+        while true do end
+      end)
+      pcall(uv.run)
+      timer:close()
+    end]],
   ["in a coroutine of the task that runs the loop"] = [[
     local timer = uv.new_timer()
     timer:start(1, 0, function ()
@@ -95,7 +108,7 @@ describe("a loop of luv in a worker", function ()
 
   for where, body in pairs(bodies) do
     it("is stopped by an interrupt " .. where, function ()
-      expect.are.equal("cancelled\tcleaned up\n",
+      expect.are.equal("cancelled\tcleaned up\nthe next one\n",
         lines_of(program:format(body)))
     end)
   end

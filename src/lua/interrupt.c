@@ -162,6 +162,14 @@ int tpi_fiber_close_failed (tpi_Place *place, lua_State *co, lua_State *L,
   return status;
 }
 
+void tpi_fiber_renew (tpi_Place *place) {
+  tpi_Fiber *fiber = place->fiber;
+  if (fiber == NULL || fiber->renewed || fiber->told.since == 0)
+    return;
+  fiber->renewed = 1;
+  fiber->told.since = 0;
+}
+
 tpi_Turn tpi_fiber_lend (tpi_Place *place, lua_State *co) {
   tpi_Fiber *fiber = place->fiber;
   tpi_Turn turn = {tpi_peek(place->current), fiber != NULL && fiber->rigid};

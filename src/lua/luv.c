@@ -106,6 +106,7 @@ static int run (lua_State *L) {
   tpi_fiber_take_back(place, place->L, turn);
   luaL_checkstack(L, 3, NULL);
   failed = take_error(L) || failed;
+  tpi_fiber_renew(place);
   tpi_fiber_check(L, place);
   return failed ? lua_error(L) : lua_gettop(L);
 }

@@ -159,6 +159,8 @@ void tpi_place_relieve (tpi_Place *place) {
     return; /* others wait in it */
   worker->keeps = NULL;
   worker->fini = NULL;
+  worker->due = NULL;
+  worker->tend = NULL;
   close(place);
   tpi_count(&worker->pool->replaced, 1);
 }

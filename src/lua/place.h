@@ -62,7 +62,7 @@ typedef struct tpi_Grace {
 struct tpi_Fiber {
   tpi_Parked parked;       /* these two are filled in for each wait; */
   tpi_Admission admission; /* ...at the door of a pool */
-  tpi_Fiber *next; /* of the free ones, or of links to be called off */
+  tpi_Fiber *next;         /* of the free ones, or of links to be called off */
   tpi_Place *place;
   tpi_LuaTask *task;
   tpi_Future *alarm;  /* of an await with a timeout, or NULL */
@@ -82,6 +82,7 @@ struct tpi_Fiber {
   int rigid;           /* a coroutine below `current` cannot yield */
   tpi_Grace held;      /* that waits for a __close */
   tpi_Grace told;      /* it was interrupted */
+  int renewed;         /* ...and its time began anew */
   tpi_Grace closing;   /* it, or a handler of it, was given up */
   lua_State *given_up; /* which coroutine is being closed then */
   tpi_Fiber *below;    /* while it runs on top of another one */
@@ -273,6 +274,9 @@ typedef struct tpi_Turn {
 } tpi_Turn;
 tpi_Turn tpi_fiber_lend (tpi_Place *place, lua_State *co);
 void tpi_fiber_take_back (tpi_Place *place, lua_State *co, tpi_Turn turn);
+/* What was interrupted on top of the running task may have used up its time: it
+   has that anew, once. */
+void tpi_fiber_renew (tpi_Place *place);
 /* Runs the to-be-closed variables of a coroutine; its status. */
 int tpi_fiber_close (tpi_Place *place, lua_State *co, lua_State *from);
 /* The same for one of a task that goes on though it is over: each of its
