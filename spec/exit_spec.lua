@@ -15,7 +15,8 @@ end
 
 -- What was said but for the line about what was cancelled.
 local function rest_of(result)
-  local rest = result.err:gsub("tidepool: cancelled at the end: [^\n]*\n", "", 1)
+  local rest = result.err:gsub("tidepool: cancelled at the end: [^\n]*\n", "",
+    1)
   return rest
 end
 

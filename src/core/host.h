@@ -54,10 +54,10 @@ typedef struct tpi_Host {
   tpi_Inbox told;      /* what it waits for and was told: tpi_Told */
   tpi_Inbox unread;    /* failed futures that nobody looked at */
   tpi_Bell bell;
-  atomic_uint bell_of; /* 1 + the generation the bell was made in; 0: none */
-  atomic_uint coroutines;    /* of a program: how many wait; the owner's */
+  atomic_uint bell_of;    /* 1 + the generation the bell was made in; 0: none */
+  atomic_uint coroutines; /* of a program: how many wait; the owner's */
   struct tpi_Host *next_home; /* of a program; see homes.h */
-  int dozes;           /* a worker: sleeps on the word, never has a bell */
+  int dozes;        /* a worker: sleeps on the word, never has a bell */
   uint64_t stop_at; /* the owner's: then its sleeps are stopped, or TPI_NEVER */
   unsigned thrift;  /* the owner's: its spins are halved that often */
   tpi_Node *ready;  /* the owner's: what can go on, first come first... */

@@ -223,7 +223,7 @@ void tpi_pool_close (tp_Manager *pool);
 /* Cancels what is queued and tells what runs; of one home, if not NULL. How
    many tasks that settled. */
 unsigned tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
-                      const char *reason);
+                          const char *reason);
 /* Blocks until the workers have left a closed pool; as tpi_park. */
 int tpi_pool_join (tp_Manager *pool, tpi_Parker *p, uint64_t deadline);
 /* Blocks until all that is unsettled now has settled; as tpi_park. */

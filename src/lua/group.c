@@ -76,7 +76,8 @@ int tpi_l_members (lua_State *L) {
   group = self(L); /* a finalizer may have run, and changed it */
   n = tpi_group_count(group);
   lua_getiuservalue(L, 1, FUTURES);
-  for (const tpi_Member *m = tpi_group_members(group); m != NULL; m = m->older) {
+  for (const tpi_Member *m = tpi_group_members(group); m != NULL;
+       m = m->older) {
     lua_rawgeti(L, -1, m->reference);
     lua_rawseti(L, -3, n--);
   }

@@ -1,7 +1,5 @@
 #include "lua/loop.h"
 
-#include <stdio.h>
-
 #include "core/memory.h"
 #include "lua/local.h"
 
@@ -69,15 +67,17 @@ static void drop (tpi_Fiber *fiber) {
   tpi_future_release(future);
 }
 
-/* Its variables are closed, if it waits in the middle. */
+/* Its variables are closed, if it waits in the middle. An error is a warning,
+   as that of a finalizer. */
 static void close_variables (lua_State *L, tpi_Place *place, tpi_Fiber *fiber) {
   lua_State *base = fiber->base;
   if (!fiber->started || lua_status(base) != LUA_YIELD)
     return;
   if (tpi_fiber_close(place, base, L) != LUA_OK) {
     const char *what = lua_tostring(base, -1);
-    fprintf(stderr, "tidepool: error in the clean-up of a coroutine: %s\n",
-            what != NULL ? what : luaL_typename(base, -1));
+    lua_warning(L, "error in the clean-up of a coroutine (", 1);
+    lua_warning(L, what != NULL ? what : luaL_typename(base, -1), 1);
+    lua_warning(L, ")", 0);
   }
 }
 
@@ -120,7 +120,8 @@ unsigned tpi_loop_close (lua_State *L, tpi_State *S) {
 /* ---------------------------------------------------------------- */
 
 /* Those that wait, or have not begun, and are not aside, are counted. */
-static void count_waiting (const tpi_Place *place, const tpi_Parked *parked, int by) {
+static void count_waiting (const tpi_Place *place, const tpi_Parked *parked,
+                           int by) {
   atomic_uint *coroutines = &place->S->host->coroutines;
   if (!parked->task->aside)
     tpi_poke(coroutines, tpi_peek(coroutines) + (unsigned)by);
