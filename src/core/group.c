@@ -46,6 +46,14 @@ static tpi_Future *new_signal (tpi_Group *g) {
   return &signal->future;
 }
 
+static void arrive_locked (tpi_Group *g, tpi_Member *m) {
+  m->arrived = 1;
+  m->next = NULL;
+  m->link = g->end;
+  *g->end = m;
+  g->end = &m->next;
+}
+
 /*
 ** The owner, first of all. In the child of a fork all members have settled:
 ** what was pending is broken. Who was about to tell of one is not here, and
@@ -61,12 +69,8 @@ static void look_around (tpi_Group *g) {
   g->end = &g->arrived;
   while (m != NULL && m->older != NULL)
     m = m->older;
-  for (; m != NULL; m = m->younger) {
-    m->arrived = 1;
-    m->next = NULL;
-    *g->end = m;
-    g->end = &m->next;
-  }
+  for (; m != NULL; m = m->younger)
+    arrive_locked(g, m);
 }
 
 /* The one that somebody waits for already, retained; or NULL. */
@@ -129,11 +133,7 @@ static void tell (tpi_Waiter *w, tpi_Waiter **more) {
   tpi_Future *signal;
   tpi_ref(&g->refs); /* its owner may take the member at once, and go */
   tpi_lock(&g->lock);
-  m->arrived = 1;
-  m->next = NULL;
-  m->link = g->end;
-  *g->end = m;
-  g->end = &m->next;
+  arrive_locked(g, m);
   signal = g->signal;
   g->signal = NULL;
   tpi_unlock(&g->lock);
