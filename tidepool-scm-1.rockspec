@@ -68,6 +68,7 @@ build = {
         "src/core/pools.c",
         "src/core/promise.c",
         "src/core/queue.c",
+        "src/core/random.c",
         "src/core/seek.c",
         "src/core/signature.c",
         "src/core/stats.c",

@@ -56,6 +56,7 @@ local core = {
   { "lock",      "word generation" },
   { "word",      "clock chaos" },
   { "memory",    "atomic" },
+  { "random",    "clock atomic" },
   { "pin",       "" },
   { "waiter",    "" },
   { "generation", "atomic" },

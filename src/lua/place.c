@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/random.h"
 #include "lua/idle.h"
 
 /* ---------------------------------------------------------------- */
@@ -66,10 +67,24 @@ static int handler (lua_State *L) {
   return 1;
 }
 
+/* Lua's own seed is made of the time and addresses, which the states of two
+   workers may well have in common. */
+static void seed (lua_State *L) {
+  uint64_t numbers[2];
+  tpi_random(numbers);
+  lua_getglobal(L, LUA_MATHLIBNAME);
+  lua_getfield(L, -1, "randomseed");
+  lua_pushinteger(L, (lua_Integer)numbers[0]);
+  lua_pushinteger(L, (lua_Integer)numbers[1]);
+  lua_call(L, 2, 0);
+  lua_pop(L, 1);
+}
+
 /* place -> */
 static int set_up (lua_State *L) {
   tpi_Place *place = lua_touserdata(L, 1);
   luaL_openlibs(L);
+  seed(L);
 #ifdef LUA_GCGEN /* as lua5.4 itself does */
   lua_gc(L, LUA_GCGEN, 0, 0);
 #endif
