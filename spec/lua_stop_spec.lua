@@ -214,9 +214,9 @@ local stubborn = {
   end,
   ["a pcall around awaits"] = function ()
     local tidepool = require "tidepool" -- luacheck: ignore
-    local never = tidepool.current():call("test.until_cancelled", 1000)
+    local never, promise = tidepool.promise()
     local _ <close> = setmetatable({}, {
-      __close = function () never:cancel() end,
+      __close = function () promise:resolve() end,
     })
     while true do
       pcall(never.await, never, 0)

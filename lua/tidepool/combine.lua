@@ -37,12 +37,14 @@ end
 local Work = {}
 
 -- Nobody asks any more what becomes of that future. A failure that comes too
--- late to matter is not one that nobody cared to read.
+-- late to matter is not one that nobody cared to read. What waits for us is not
+-- cancelled: it shall hear what became of that.
 local function drop(self, future)
   self.group:remove(future)
   if future:state() == "failed" then
     pcall(future.get, future)
-  elseif self.cancel and not future:awaited() then
+  elseif self.cancel and not future:awaited()
+    and not private.waits_for_this(future) then
     future:cancel(self.reason)
   end
 end

@@ -41,15 +41,17 @@ local function whole(f, ...)
   end
 end
 
-local function cancel_child(s, child, reason)
-  if s.children[child:id()] then -- else it was detached
+local function cancel_child(s, child, reason, spared)
+  local id = child:id()
+  if s.children[id] and id ~= spared then -- else it was detached
     child:cancel(reason)
   end
 end
 
-local function cancel_children(s, reason)
+-- All but the task of that id.
+local function cancel_children(s, reason, spared)
   for _, child in ipairs(private.members(s.group)) do
-    pcall(cancel_child, s, child, reason) -- raises if it was cleaned up
+    pcall(cancel_child, s, child, reason, spared) -- one was cleaned up: raises
   end
 end
 
@@ -228,7 +230,7 @@ local function abandon_whole(s, err)
   if s.failure and rawequal(err, s.failure) then
     hush(s)
   end
-  cancel_children(s, "its scope was left by an error")
+  cancel_children(s, "its scope was left by an error", running())
   s.done = true
 end
 
@@ -252,6 +254,9 @@ local function take_over(s)
   local watcher = watching(s)
   if watcher then
     watcher:wait()
+    if not s.failure then
+      pcall(watcher.get, watcher) -- what it failed with we are told, too
+    end
   end
   s.watched = false -- from here on it is we who listen
   listen(s)

@@ -13,7 +13,7 @@ int tpi_api_await (tp_Context *ctx, tp_Future *awaited) {
   int rc;
   if (c->task == NULL)
     return TP_INVALID;
-  rc = tpi_worker_await(c->worker, c->task, future, TPI_NEVER, ring,
+  rc = tpi_worker_await(c->worker, c->task, future, TPI_NEVER, 0, ring,
                         sizeof ring);
   if (rc == TP_INVALID || rc == TP_FULL)
     return rc;

@@ -78,12 +78,15 @@ static int refuse_native (const tpi_Task *task, tpi_List *args, char **why) {
   return *why != NULL ? TP_OK : TP_NOMEM;
 }
 
-const tpi_TaskClass tpi_native = {{tpi_pool_withdraw, help_native,
-                                   name_of_native, tpi_follow_next,
-                                   destroy_native, 1},
-                                  run_native,
-                                  sizeof(tpi_Task),
-                                  refuse_native};
+const tpi_TaskClass tpi_native = {.future = {.withdraw = tpi_pool_withdraw,
+                                             .help = help_native,
+                                             .name = name_of_native,
+                                             .next = tpi_follow_next,
+                                             .destroy = destroy_native,
+                                             .task = 1},
+                                  .run = run_native,
+                                  .size = sizeof(tpi_Task),
+                                  .refuse = refuse_native};
 
 /* ---------------------------------------------------------------- */
 

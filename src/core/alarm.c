@@ -18,7 +18,7 @@ static void withdraw (tpi_Future *future, tpi_Phase was) {
     tpi_timer_stop(&((Alarm *)(void *)future)->timer);
 }
 
-static const tpi_Class class = {withdraw, NULL, NULL, NULL, destroy, 0};
+static const tpi_Class class = {.withdraw = withdraw, .destroy = destroy};
 
 tpi_Future *tpi_alarm_new (double seconds) {
   Alarm *alarm = tpi_alloc(sizeof *alarm);

@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/parked.h"
+#include "core/waits.h"
 #include "core/word.h"
 
 enum { MOST_DEPTH = 64 }; /* twice what may help: these cannot go elsewhere */
@@ -69,13 +70,13 @@ static int untangle (tpi_Worker *worker, tpi_Task *task, tpi_Future *future) {
 /* What the future hangs on in the end may stand in the queue, with all other
    workers blocked too. Runs that; false when it would come too deep. */
 static int help_leaf (tpi_Worker *worker, tpi_Future *future, int *helped) {
-  tpi_Future *leaf = tpi_future_leaf(future);
+  tpi_Future *leaf = tpi_future_unbegun(future, worker->pool);
   int stuck;
-  *helped = leaf->class->help != NULL && leaf->class->help(leaf, worker);
-  stuck = !*helped && leaf->class->help != NULL && tpi_worker_stuck(worker) &&
-          tpi_future_state(leaf) == TPI_PENDING &&
-          tpi_task_of(leaf)->pool == worker->pool &&
-          tpi_task_of(leaf)->follow == NULL;
+  if (leaf == NULL)
+    return 1;
+  *helped = leaf->class->help(leaf, worker);
+  stuck = !*helped && tpi_worker_stuck(worker) &&
+          tpi_future_state(leaf) == TPI_PENDING;
   tpi_future_release(leaf);
   return !stuck;
 }
@@ -158,11 +159,12 @@ static int block (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
 }
 
 int tpi_worker_await (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
-                      uint64_t deadline, char *ring_text, size_t size) {
+                      uint64_t deadline, int limited, char *ring_text,
+                      size_t size) {
   int rc;
   if (tpi_future_settled(future))
     return TP_OK;
-  rc = tpi_task_await(task, future, 0, ring_text, size);
+  rc = tpi_task_await(task, future, limited ? TPI_LIMITED : 0, ring_text, size);
   if (rc != TP_OK)
     return rc;
   if (future->class->help != NULL)

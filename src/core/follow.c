@@ -2,7 +2,7 @@
 
 #include "core/copy.h"
 #include "core/memory.h"
-#include "core/parked.h"
+#include "core/waits.h"
 
 int tpi_follow_new (tpi_Task *task, unsigned count) {
   tpi_Follow *f = tpi_alloc(sizeof *f + (size_t)count * sizeof f->inputs[0]);
@@ -107,6 +107,7 @@ static void one_less (tpi_Follow *f) {
   tp_Manager *pool = f->task->pool;
   if (atomic_fetch_sub(&f->left, 1) != 1)
     return;
+  tpi_task_waits_no_more(f->task);
   go(f);
   tpi_waits_leave();
   while (f->count > 0)
@@ -133,6 +134,7 @@ void tpi_follow_add (tpi_Task *task, tpi_Future *future, uint32_t at) {
   input->follow = f;
   input->future = future;
   input->at = at;
+  tpi_future_seek(future);
   tpi_future_retain(future);
 }
 
@@ -165,6 +167,7 @@ void tpi_follow_start (tpi_Task *task) {
   tpi_Follow *f = task->follow;
   tpi_pool_retain(task->pool); /* until all have told, or were left */
   tpi_put(&f->left, f->count + 1);
+  tpi_task_waits(task);
   for (unsigned i = 0, n = f->count; i < n; i++)
     join(f, &f->inputs[i]);
   one_less(f);
@@ -182,15 +185,13 @@ void tpi_follow_stop (tpi_Task *task) {
   one_less(f);
 }
 
-tpi_Future *tpi_follow_next (tpi_Future *future) {
+tpi_Future *tpi_follow_next (tpi_Future *future, void **at) {
   const tpi_Follow *f = tpi_task_of(future)->follow;
-  if (f == NULL || tpi_see(&f->left) == 0)
+  uintptr_t i = (uintptr_t)*at;
+  if (f == NULL || tpi_see(&f->left) == 0 || i >= f->count)
     return NULL;
-  for (unsigned i = 0; i < f->count; i++) {
-    if (!tpi_future_settled(f->inputs[i].future))
-      return f->inputs[i].future;
-  }
-  return NULL;
+  *at = (void *)(i + 1);
+  return f->inputs[i].future;
 }
 
 /* Of a task that never entered. One input at a time, so that a long chain is not

@@ -28,7 +28,7 @@ void tpi_follow_start (tpi_Task *task);
 /* For the pool: it was withdrawn. */
 void tpi_follow_stop (tpi_Task *task);
 /* The class of every task has this as its next. */
-tpi_Future *tpi_follow_next (tpi_Future *future);
+tpi_Future *tpi_follow_next (tpi_Future *future, void **at);
 /* For the class of the task, on destroying it. */
 void tpi_follow_free (tpi_Task *task, tpi_List *heir);
 

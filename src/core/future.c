@@ -38,6 +38,8 @@ void tpi_future_init (tpi_Future *f, const tpi_Class *class, tpi_Host *home,
   f->patience = f->wanted = 0;
   f->literal = 0;
   tpi_poke(&f->lent, 0);
+  tpi_poke(&f->sought, 0);
+  f->trail.mark = 0;
   f->kind = TPI_ERROR;
 }
 

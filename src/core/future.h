@@ -73,12 +73,22 @@ typedef struct tpi_Class {
   int (*help)(tpi_Future *future, void *here);
   /* The name of what computes it, or NULL. */
   const char *(*name)(const tpi_Future *future);
-  /* What it waits for by itself and has not settled, borrowed; or NULL. */
-  tpi_Future *(*next)(tpi_Future *future);
+  /* What it waits for by itself, one after the other, borrowed: the first if
+     *at is NULL, which says for the next call where it stands; in the end
+     NULL. Some may have settled. Or NULL. See waits.h. */
+  tpi_Future *(*next)(tpi_Future *future, void **at);
   /* The last owner is gone: bequeaths its blocks (value.h). */
   void (*destroy)(tpi_Future *future, tpi_List *heir);
   int task; /* it is a tpi_Task */
+  int any;  /* it waits for the first of those only */
 } tpi_Class;
+
+/* What a look at who waits for whom leaves behind (waits.c). */
+typedef struct tpi_Trail {
+  uint64_t mark;   /* which pass was here; the lowest bit: and went on freely */
+  tpi_Future *via; /* where it came from */
+  void *at;        /* which of those that come next it is at */
+} tpi_Trail;
 
 /* What a task said of itself; made when it first does. */
 typedef struct tpi_Progress {
@@ -109,6 +119,8 @@ struct tpi_Future {
   unsigned char literal;  /* the reason is not to be freed; or TPI_CAUSED */
   unsigned char kind;     /* a tpi_Kind */
   atomic_uchar lent;      /* C code may be reading the results */
+  atomic_uchar sought;    /* some other future may wait for it, or has */
+  tpi_Trail trail;
 };
 
 #pragma GCC visibility push(hidden)
@@ -218,6 +230,11 @@ static inline tpi_Phase tpi_future_state (tpi_Future *future) {
 /* Was it made before a fork, in another process? */
 static inline int tpi_future_foreign (const tpi_Future *future) {
   return tpi_foreign(tpi_peek(&future->word));
+}
+
+/* Another future is about to wait for it: said before that is seen in any way. */
+static inline void tpi_future_seek (tpi_Future *future) {
+  tpi_poke(&future->sought, 1);
 }
 
 static inline tpi_Future *tpi_future_of (tpi_Block *shell) {

@@ -2,16 +2,17 @@
 
 #include "core/lock.h"
 #include "core/memory.h"
+#include "core/waits.h"
 
 struct tpi_Group {
   atomic_uint refs; /* the owner's, and one of each member */
   tpi_Lock lock;
   tpi_Member *arrived, **end; /* lock */
   tpi_Future *signal;         /* retained; or NULL; lock */
-  tpi_Member *members;        /* the owner's, as all that follows */
-  unsigned count;
-  unsigned generation; /* the process it is used in (generation.h) */
-  int aside;           /* constant */
+  tpi_Member *members;        /* the owner changes them; lock */
+  unsigned count;             /* the owner's */
+  unsigned generation;        /* the process it is used in (generation.h) */
+  int aside;                  /* constant */
 };
 
 /* ---------------------------------------------------------------- */
@@ -33,7 +34,21 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
   tpi_future_fini(future, heir, tpi_future_free);
 }
 
-static const tpi_Class class = {NULL, NULL, NULL, NULL, destroy, 0};
+/* A look (waits.h) that has come to a member goes on from there, also if it is
+   taken out meanwhile. */
+static tpi_Future *next (tpi_Future *future, void **at) {
+  tpi_Group *g = ((Signal *)(void *)future)->group;
+  tpi_Member *m = *at;
+  tpi_lock(&g->lock);
+  m = m == NULL ? g->members : m->older;
+  tpi_unlock(&g->lock);
+  if (m == NULL)
+    return NULL;
+  *at = m;
+  return m->future;
+}
+
+static const tpi_Class class = {.next = next, .destroy = destroy, .any = 1};
 
 static tpi_Future *new_signal (tpi_Group *g) {
   Signal *signal = tpi_alloc(sizeof *signal);
@@ -154,6 +169,17 @@ tpi_Group *tpi_group_new (int aside) {
   return g;
 }
 
+static void chain (tpi_Member *m) {
+  tpi_Group *g = m->group;
+  tpi_lock(&g->lock);
+  m->older = g->members;
+  if (m->older != NULL)
+    m->older->younger = m;
+  g->members = m;
+  tpi_unlock(&g->lock);
+  g->count++;
+}
+
 tpi_Member *tpi_group_add (tpi_Group *g, tpi_Future *future, int reference) {
   tpi_Member *m = tpi_calloc(sizeof *m);
   if (m == NULL)
@@ -166,17 +192,14 @@ tpi_Member *tpi_group_add (tpi_Group *g, tpi_Future *future, int reference) {
   m->reference = reference;
   tpi_ref(&g->refs);
   tpi_future_retain(future);
-  m->older = g->members;
-  if (m->older != NULL)
-    m->older->younger = m;
-  g->members = m;
-  g->count++;
+  tpi_future_seek(future);
+  chain(m);
   if (!tpi_future_join(future, &m->waiter))
     tpi_waiter_tell(&m->waiter);
   return m;
 }
 
-static void unchain (tpi_Member *m) {
+static void unchain_locked (tpi_Member *m) {
   tpi_Group *g = m->group;
   if (m->younger != NULL)
     m->younger->older = m->older;
@@ -201,11 +224,11 @@ tpi_Member *tpi_group_take (tpi_Group *g) {
   look_around(g);
   tpi_lock(&g->lock);
   m = g->arrived;
-  if (m != NULL)
+  if (m != NULL) {
     take_locked(g, m);
+    unchain_locked(m);
+  }
   tpi_unlock(&g->lock);
-  if (m != NULL)
-    unchain(m);
   return m;
 }
 
@@ -229,19 +252,21 @@ static int leave (tpi_Member *m) {
 
 void tpi_group_remove (tpi_Member *m) {
   tpi_Group *g = m->group;
+  int left;
   look_around(g);
-  if (!leave(m)) {
-    tpi_lock(&g->lock);
+  left = leave(m);
+  tpi_lock(&g->lock);
+  if (!left)
     take_locked(g, m);
-    tpi_unlock(&g->lock);
-  }
-  unchain(m);
+  unchain_locked(m);
+  tpi_unlock(&g->lock);
   if (g->count == 0)
     rouse(g);
 }
 
 void tpi_member_free (tpi_Member *m) {
   tpi_Group *g = m->group;
+  tpi_waits_leave();
   tpi_future_release(m->future);
   tpi_free(m);
   let_go(g);
@@ -252,16 +277,17 @@ tpi_Member *tpi_group_members (const tpi_Group *g) { return g->members; }
 unsigned tpi_group_count (const tpi_Group *g) { return g->count; }
 
 void tpi_group_clear (tpi_Group *g) {
-  tpi_Member *m;
+  tpi_Member *m, *older;
   look_around(g);
   for (m = g->members; m != NULL; m = m->older)
     leave(m);
   tpi_lock(&g->lock);
-  g->arrived = NULL;
+  m = g->members;
+  g->members = g->arrived = NULL;
   g->end = &g->arrived;
   tpi_unlock(&g->lock);
-  while ((m = g->members) != NULL) {
-    g->members = m->older;
+  for (; m != NULL; m = older) {
+    older = m->older;
     tpi_member_free(m);
   }
   g->count = 0;

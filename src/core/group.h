@@ -19,7 +19,7 @@ typedef struct tpi_Member {
   tpi_Group *group;                   /* retained */
   tpi_Future *future;                 /* retained */
   struct tpi_Member *next, **link;    /* among those that have settled; lock */
-  struct tpi_Member *older, *younger; /* among all; the owner's */
+  struct tpi_Member *older, *younger; /* among all; the owner changes it; lock */
   int reference;                      /* the owner's, for what it likes */
   unsigned char arrived;              /* lock */
 } tpi_Member;

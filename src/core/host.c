@@ -300,9 +300,11 @@ static int park_until_told (tpi_Parker *p, uint64_t deadline) {
     if (tpi_peek(&p->told) == TPI_WOKEN)
       return TPI_RUNG;
     if (p->host->ready != NULL ||
+        (p->host->polled && tpi_see(&p->host->news)) ||
         (p->also != NULL && tpi_peek(&p->also->told) == TPI_WOKEN))
       return TPI_STOPPED;
-    answer = tpi_host_sleep(p->host, 0, deadline, p->stop, p->argument);
+    answer = tpi_host_sleep(p->host, p->host->polled, deadline, p->stop,
+                            p->argument);
     if (answer != TPI_RUNG) {
       tpi_host_hear(p->host);
       return tpi_peek(&p->told) == TPI_WOKEN ? TPI_RUNG : answer;

@@ -48,7 +48,7 @@ typedef struct tpi_Host {
   atomic_uint refs;
   atomic_uint word;    /* TPI_AWAKE, or TPI_ARMED, TPI_WOKEN, or both: rung */
   atomic_uint news;    /* a future at home here has settled since the drain */
-  atomic_uint listens; /* news wake this host, not just its inbox */
+  atomic_uint listens; /* why news wake this host, not just its inbox */
   atomic_uint closed;  /* the owner is gone */
   atomic_size_t owed;  /* bytes settled for it, not yet told its collector */
   tpi_Inbox told;      /* what it waits for and was told: tpi_Told */
@@ -60,12 +60,17 @@ typedef struct tpi_Host {
   int dozes;        /* a worker: sleeps on the word, never has a bell */
   uint64_t stop_at; /* the owner's: then its sleeps are stopped, or TPI_NEVER */
   unsigned thrift;  /* the owner's: its spins are halved that often */
+  int polled;       /* the owner's: news stop its parkers */
   tpi_Node *ready;  /* the owner's: what can go on, first come first... */
   tpi_Node **ready_end;
   unsigned ready_count;
 } tpi_Host;
 
 enum { TPI_AWAKE = 0, TPI_ARMED = 1, TPI_WOKEN = 2 };
+
+/* Its descriptor is out; it sleeps until there are news; a coroutine waits for
+   them. */
+enum { TPI_WATCHED = 1, TPI_POLLS = 2, TPI_POLLED = 4 };
 
 /*
 ** How a thread blocks until it is told: with a host, on that host's sleep;

@@ -44,39 +44,5 @@ void tpi_parked_untie (tpi_Parked *p, int gone);
    this returns nobody refers to it, but the host if it was told. */
 void tpi_parked_quiet (tpi_Parked *p);
 
-/*
-** Notes what a task awaits. TP_INVALID, and nothing is noted, if that closes a
-** ring, which is then described in `ring`; TP_FULL if the task cannot yield
-** and would wait for one that it runs on top of. A task awaits one future at
-** a time, which it retains until it awaits no more.
-*/
-int tpi_task_await (tpi_Task *task, tpi_Future *awaited, int yields, char *ring,
-                    size_t size);
-/* The same for a task that is new, so that nobody waits for it. */
-void tpi_task_await_first (tpi_Task *task, tpi_Future *awaited);
-void tpi_task_awaits_no_more (tpi_Task *task);
-
-/* On the stack of a worker: another task runs on top of one that awaits
-   something else, and holds it up. */
-typedef struct tpi_Cover {
-  struct tpi_Cover *next;
-  tpi_Task *task;
-  tpi_Future *by;
-} tpi_Cover;
-
-void tpi_task_cover (tpi_Cover *cover, tpi_Task *task, tpi_Future *by);
-void tpi_task_uncover (tpi_Cover *cover);
-
-/* For what a class has named as the next (future.h) and names no more: when this
-   returns no walk knows of it. */
-void tpi_waits_leave (void);
-/* In the child after a fork: nobody waits for anybody. */
-void tpi_parked_forget (void);
-/* Does the future stand in the way of this one, as far as tasks have noted
-   what they await? */
-int tpi_future_hangs_on (tpi_Future *future, const tpi_Future *other);
-/* The last of those it hangs on, or itself; retained. */
-tpi_Future *tpi_future_leaf (tpi_Future *future);
-
 #pragma GCC visibility pop
 #endif

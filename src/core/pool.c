@@ -31,6 +31,7 @@ static tp_Manager *allocate (const tpi_PoolOptions *options) {
   tpi_ring_init(&pool->parked);
   tpi_ring_init(&pool->held);
   tpi_ring_init(&pool->filling);
+  tpi_ring_init(&pool->waiting);
   return pool;
 }
 
@@ -97,30 +98,6 @@ void tpi_pool_close (tp_Manager *pool) {
 /* Waiting                                                           */
 /* ---------------------------------------------------------------- */
 
-int tpi_pool_join (tp_Manager *pool, tpi_Parker *p, uint64_t deadline) {
-  int answer, left;
-  tpi_lock(&pool->lock);
-  if (pool->alive + pool->leaving == 0) {
-    tpi_unlock(&pool->lock);
-    tpi_park_left(p);
-    return TPI_RUNG;
-  }
-  tpi_waiter_add(&pool->closers, &p->waiter);
-  tpi_unlock(&pool->lock);
-  answer = tpi_park(p, deadline);
-  if (answer == TPI_RUNG)
-    return answer;
-  tpi_lock(&pool->lock);
-  left = tpi_waiter_remove(&p->waiter);
-  tpi_unlock(&pool->lock);
-  if (!left) {
-    tpi_park_told(p);
-    return TPI_RUNG;
-  }
-  tpi_park_left(p);
-  return answer;
-}
-
 /* Does it wait for this task, which a worker has taken? */
 static int waits_for (const tpi_Barrier *b, tpi_Task *task) {
   return b->home != NULL
@@ -168,6 +145,8 @@ static int waits_for_parked (const tpi_Barrier *b, tp_Manager *pool) {
 }
 
 static int waits_locked (const tpi_Barrier *b, tp_Manager *pool) {
+  if (b->leaves)
+    return pool->alive + pool->leaving > 0;
   if (waits_for_queued(b, pool) || waits_for_parked(b, pool))
     return 1;
   for (tpi_Worker *w = pool->all; w != NULL; w = w->next) {
@@ -177,64 +156,84 @@ static int waits_locked (const tpi_Barrier *b, tp_Manager *pool) {
   return 0;
 }
 
+/* One that is about to be freed is not told. */
+static int is_there (tpi_Barrier *b) {
+  unsigned refs = b->future != NULL ? tpi_see(&b->future->refs) : 0;
+  while (refs > 0 && !tpi_cas(&b->future->refs, &refs, refs + 1)) {
+  }
+  return b->future == NULL || refs > 0;
+}
+
 void tpi_pool_look_locked (tp_Manager *pool, tpi_Effects *effects) {
   for (tpi_Barrier *b = tpi_peek(&pool->barriers); b != NULL; b = b->next) {
-    if (!b->told && !waits_locked(b, pool)) {
+    if (!b->told && !waits_locked(b, pool) && is_there(b)) {
       b->told = 1;
-      tpi_waiter_add(&effects->due, &b->parker->waiter);
+      tpi_waiter_add(&effects->due, b->waiter);
     }
   }
 }
 
-static void remove_locked (tp_Manager *pool, const tpi_Barrier *b) {
-  tpi_Barrier *before = tpi_peek(&pool->barriers);
-  if (before == b) {
-    tpi_put(&pool->barriers, b->next);
-    return;
-  }
-  while (before->next != b)
-    before = before->next;
-  before->next = b->next;
-}
-
-/* The lock is held, and is released. */
-static int wait_for (tp_Manager *pool, tpi_Barrier *b, uint64_t deadline) {
-  int answer;
+int tpi_pool_bar (tp_Manager *pool, tpi_Barrier *b) {
+  tpi_lock(&pool->lock);
+  b->before = pool->submitted;
   b->next = tpi_peek(&pool->barriers);
   tpi_put(&pool->barriers, b); /* before we look: see tpi_pool_concluded */
-  if (!waits_locked(b, pool)) {
-    remove_locked(pool, b);
-    tpi_unlock(&pool->lock);
-    tpi_park_left(b->parker);
+  b->stands = waits_locked(b, pool);
+  if (!b->stands)
+    tpi_put(&pool->barriers, b->next);
+  tpi_unlock(&pool->lock);
+  return b->stands;
+}
+
+void tpi_pool_unbar (tp_Manager *pool, tpi_Barrier *b) {
+  tpi_Barrier *before;
+  tpi_lock(&pool->lock);
+  before = tpi_peek(&pool->barriers);
+  if (before == b) {
+    tpi_put(&pool->barriers, b->next);
+  } else if (b->stands) {
+    while (before->next != b)
+      before = before->next;
+    before->next = b->next;
+  }
+  b->stands = 0;
+  tpi_unlock(&pool->lock);
+}
+
+static int wait_for (tp_Manager *pool, tpi_Barrier *b, tpi_Parker *p,
+                     uint64_t deadline) {
+  int answer;
+  b->waiter = &p->waiter;
+  if (!tpi_pool_bar(pool, b)) {
+    tpi_park_left(p);
     return TPI_RUNG;
   }
-  tpi_unlock(&pool->lock);
-  answer = tpi_park(b->parker, deadline);
-  tpi_lock(&pool->lock);
-  remove_locked(pool, b);
-  tpi_unlock(&pool->lock);
+  answer = tpi_park(p, deadline);
+  tpi_pool_unbar(pool, b);
   if (answer == TPI_RUNG)
     return answer;
   if (b->told) {
-    tpi_park_told(b->parker);
+    tpi_park_told(p);
     return TPI_RUNG;
   }
-  tpi_park_left(b->parker);
+  tpi_park_left(p);
   return answer;
 }
 
+int tpi_pool_join (tp_Manager *pool, tpi_Parker *p, uint64_t deadline) {
+  tpi_Barrier b = {.leaves = 1};
+  return wait_for(pool, &b, p, deadline);
+}
+
 int tpi_pool_settle (tp_Manager *pool, tpi_Parker *p, uint64_t deadline) {
-  tpi_Barrier b = {NULL, 0, NULL, p, 0};
-  tpi_lock(&pool->lock);
-  b.before = pool->submitted;
-  return wait_for(pool, &b, deadline);
+  tpi_Barrier b = {.leaves = 0};
+  return wait_for(pool, &b, p, deadline);
 }
 
 int tpi_pool_returned (tp_Manager *pool, const tpi_Host *home, tpi_Parker *p,
                        uint64_t deadline) {
-  tpi_Barrier b = {NULL, 0, home, p, 0};
-  tpi_lock(&pool->lock);
-  return wait_for(pool, &b, deadline);
+  tpi_Barrier b = {.home = home};
+  return wait_for(pool, &b, p, deadline);
 }
 
 /* ---------------------------------------------------------------- */

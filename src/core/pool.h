@@ -73,14 +73,16 @@ typedef struct tpi_Admission {
   int outcome;       /* once the waiter was told: TP_OK or TP_CLOSED */
 } tpi_Admission;
 
-/* Told when nothing is left of what it waits for; on the stack of who
-   does. */
+/* Told when nothing is left of what it waits for; owned by who does. */
 typedef struct tpi_Barrier {
   struct tpi_Barrier *next;
   uint64_t before;      /* that tasks admitted before this one settle... */
-  const tpi_Host *home; /* ...or, if not NULL, that those of it return */
-  tpi_Parker *parker;
-  int told;
+  const tpi_Host *home; /* ...or, if not NULL, that those of it return... */
+  int leaves;           /* ...or, if not 0, that all workers leave */
+  int stands;           /* it is among those of the pool; lock */
+  int told;             /* lock */
+  tpi_Waiter *waiter;
+  tpi_Future *future; /* what it is a part of, retained when told; or NULL */
 } tpi_Barrier;
 
 enum { TPI_TIES = 3 };
@@ -136,6 +138,7 @@ struct tpi_Worker {
   unsigned parked;              /* tasks that will be back here; lock */
   unsigned aside;               /* those of them that are aside; lock */
   int resumes;                  /* what it took last is one of those: claimed */
+  unsigned resumed;             /* so many of them in a row; lock */
   int left;                     /* it takes no more, but cleans up */
   tpi_Parked *told, **told_end; /* those to go on with; lock */
   atomic_uint *sleeps;          /* the word it is blocked on in a task; lock */
@@ -176,12 +179,13 @@ struct tp_Manager {
   tpi_Item filling; /* those of them that are just being filled in */
   unsigned holding; /* those of them that are not queued yet... */
   unsigned holds[TPI_PRIORITIES]; /* ...of each priority */
-  int dead;                       /* being freed */
+  tpi_Item waiting;    /* tasks that wait, by the lock of waits.c */
+  atomic_uchar drains; /* a task has waited for all of it */
+  int dead;            /* being freed */
   unsigned handles;
   _Atomic(tpi_Barrier *) barriers; /* changed under the lock */
   unsigned stolen;      /* tasks out of the queue, about to be cancelled */
   atomic_uint replaced; /* Lua states of workers, for lack of memory */
-  tpi_Waiter *closers;  /* told when the last worker has cleaned up */
   uint64_t completed, failed, cancelled; /* less what workers count */
   tpi_Histogram waits, takes;            /* of workers that have left */
   /* constant */
@@ -228,6 +232,10 @@ unsigned tpi_pool_cancel (tp_Manager *pool, const tpi_Host *home,
 int tpi_pool_join (tp_Manager *pool, tpi_Parker *p, uint64_t deadline);
 /* Blocks until all that is unsettled now has settled; as tpi_park. */
 int tpi_pool_settle (tp_Manager *pool, tpi_Parker *p, uint64_t deadline);
+/* Has the barrier told when it has nothing to wait for; true if it is to
+   wait. It is taken away, told or not. */
+int tpi_pool_bar (tp_Manager *pool, tpi_Barrier *barrier);
+void tpi_pool_unbar (tp_Manager *pool, tpi_Barrier *barrier);
 /* Blocks until the running tasks of a home have returned; as tpi_park. */
 int tpi_pool_returned (tp_Manager *pool, const tpi_Host *home, tpi_Parker *p,
                        uint64_t deadline);
@@ -350,10 +358,10 @@ int tpi_worker_start (tp_Manager *pool);
 ** (TP_OK), the task itself has (TP_CANCELLED), or the deadline (TP_TIMEOUT).
 ** Runs what it waits for itself if nobody has begun with it, to a depth of
 ** 32; past that TP_FULL. TP_INVALID if tasks would wait for each other, with
-** their names in `ring`. Blocks.
+** their names in `ring`, unless `limited`: at the deadline it is given up. Blocks.
 */
 int tpi_worker_await (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
-                      uint64_t deadline, char *ring, size_t size);
+                      uint64_t deadline, int limited, char *ring, size_t size);
 /* The same, in a running task: submits another one, waiting for a slot. As
    tpi_pool_submit; TP_CANCELLED when `running` settles meanwhile. Blocks. */
 int tpi_worker_submit (tpi_Worker *worker, tpi_Task *running, tpi_Task *task);
@@ -383,6 +391,16 @@ static inline tpi_Task *tpi_task_at (tpi_Item *item) {
 static inline const tpi_Task *tpi_task_at_const (const tpi_Item *item) {
   return (const tpi_Task *)(const void *)((const char *)item -
                                           offsetof(tpi_Task, item));
+}
+
+static inline tpi_Task *tpi_task_that_waits (tpi_Item *item) {
+  return (tpi_Task *)(void *)((char *)item - offsetof(tpi_Task, waits));
+}
+
+/* Is that task, which has been admitted, one that it waits for? */
+static inline int tpi_barrier_counts (const tpi_Barrier *b,
+                                      const tpi_Task *task) {
+  return !task->aside && (b->leaves || task->sequence < b->before);
 }
 
 static inline tpi_Parked *tpi_parked_at (tpi_Item *item) {

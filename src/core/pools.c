@@ -8,10 +8,10 @@
 #include "core/clock.h"
 #include "core/functions.h"
 #include "core/homes.h"
-#include "core/parked.h"
 #include "core/pin.h"
 #include "core/promise.h"
 #include "core/thread.h"
+#include "core/waits.h"
 #include "core/word.h"
 
 enum { DEFAULT_WORKERS = 4, DEFAULT_QUEUE = 40, DEFAULT_SPIN = 2000 };
@@ -199,8 +199,7 @@ static void in_child (void) {
   pools = NULL;       /* the parent's, with threads that are not here */
   tpi_timers_forget();
   tpi_threads_forget();
-  tpi_parked_forget();
-  tpi_promises_forget();
+  tpi_waits_forget();
   tpi_failures_forget();
   tpi_homes_forget();
   after_fork();

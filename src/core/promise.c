@@ -6,7 +6,7 @@
 #include "core/copy.h"
 #include "core/follow.h"
 #include "core/memory.h"
-#include "core/parked.h"
+#include "core/waits.h"
 
 static void tell (tpi_Waiter *w, tpi_Waiter **more);
 
@@ -18,9 +18,12 @@ static tp_Promise *promise_of (tpi_Future *future) {
 /* The class                                                         */
 /* ---------------------------------------------------------------- */
 
-static tpi_Future *next (tpi_Future *future) {
+static tpi_Future *next (tpi_Future *future, void **at) {
   tpi_Future *follows = tpi_see(&promise_of(future)->follows);
-  return follows != NULL && !tpi_future_settled(follows) ? follows : NULL;
+  if (*at != NULL)
+    return NULL;
+  *at = follows;
+  return follows;
 }
 
 static void let_go (tpi_Block *link, tpi_List *list) {
@@ -66,7 +69,8 @@ static void withdraw (tpi_Future *future, tpi_Phase was) {
   tpi_future_release(follows);
 }
 
-static const tpi_Class promised = {withdraw, NULL, NULL, next, destroy, 0};
+static const tpi_Class promised = {
+    .withdraw = withdraw, .next = next, .destroy = destroy};
 
 /* ---------------------------------------------------------------- */
 /* Owning                                                            */
@@ -178,31 +182,13 @@ static void tell (tpi_Waiter *w, tpi_Waiter **more) {
   tpi_future_release(&promise->future);
 }
 
-/* Who waits for a future holds it. One that none but a writer and a reader
-   hold is new: the way from it need not be walked, which may be long. */
-static int is_awaited (tpi_Future *future) {
-  return tpi_see(&future->refs) > 2;
-}
-
-static tpi_Lock lock; /* two that begin to follow each other */
-
-void tpi_promises_forget (void) { tpi_lock_forget(&lock); }
-
-int tpi_promise_follow (tp_Promise *promise, tpi_Future *future) {
+int tpi_promise_follow (tp_Promise *promise, tpi_Future *future, char *ring,
+                        size_t size) {
   tpi_Future *own = &promise->future;
-  int rc = TP_OK;
+  int rc;
   if (tpi_future_settled(own))
     return TP_CANCELLED;
-  tpi_lock(&lock);
-  if (future == own || (is_awaited(own) && tpi_future_hangs_on(future, own)))
-    rc = TP_INVALID;
-  else if (!tpi_future_claim(own))
-    rc = TP_CANCELLED;
-  if (rc == TP_OK) {
-    tpi_future_retain(future);
-    tpi_put(&promise->follows, future);
-  }
-  tpi_unlock(&lock);
+  rc = tpi_future_adopts(own, future, &promise->follows, ring, size);
   if (rc != TP_OK)
     return rc;
   tpi_future_retain(own); /* until it has heard */

@@ -38,11 +38,9 @@ int tpi_promise_fail (tp_Promise *promise, tpi_Kind kind, const char *message);
 
 /* It shall settle as that future does, which it retains. TP_OK; TP_CANCELLED
    when it is decided already; TP_INVALID when that future waits for this
-   one. */
-int tpi_promise_follow (tp_Promise *promise, tpi_Future *future);
-
-/* In the child after a fork: nobody is about to follow. */
-void tpi_promises_forget (void);
+   one: who waits for whom is described in `ring`. */
+int tpi_promise_follow (tp_Promise *promise, tpi_Future *future, char *ring,
+                        size_t size);
 
 #pragma GCC visibility pop
 #endif

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/parked.h"
 #include "core/thread.h"
+#include "core/waits.h"
 #include "core/word.h"
 
 /* Parked tasks that were told come before new ones. */
@@ -28,11 +29,23 @@ static int before (const tpi_Item *a, const tpi_Item *b) {
   return tpi_task_at_const(a)->sequence < tpi_task_at_const(b)->sequence;
 }
 
+/* But they must not keep the queue out for ever. */
+static int resumes_locked (tpi_Worker *worker) {
+  enum { MOST_IN_A_ROW = 64 };
+  if (worker->told == NULL || (worker->resumed >= MOST_IN_A_ROW &&
+                               worker->pool->queue.count > 0)) {
+    worker->resumed = 0;
+    return 0;
+  }
+  worker->resumed++;
+  return 1;
+}
+
 static tpi_Task *take_locked (tpi_Worker *worker, tpi_Run *run,
                               tpi_Effects *effects) {
   tp_Manager *pool = worker->pool;
   tpi_Item *item;
-  if (worker->told != NULL) {
+  if (resumes_locked(worker)) {
     tpi_pool_seek_no_more_locked(worker);
     return resume_locked(worker, run, &worker->told);
   }
@@ -321,11 +334,7 @@ void tpi_pool_left (tp_Manager *pool) {
   tpi_Effects effects = {NULL, NULL, NULL};
   tpi_lock(&pool->lock);
   pool->leaving--;
-  while (pool->alive + pool->leaving == 0 && pool->closers != NULL) {
-    tpi_Waiter *closer = pool->closers;
-    tpi_waiter_remove(closer);
-    tpi_waiter_add(&effects.due, closer);
-  }
+  tpi_pool_look_locked(pool, &effects);
   tpi_pool_unlock(pool, &effects);
 }
 

@@ -13,6 +13,7 @@ tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
   memset(task + 1, 0, class->size - sizeof *task);
   tpi_future_init(&task->future, &class->future, home, end, room);
   task->item.next = task->item.prev = NULL;
+  task->waits.next = task->waits.prev = NULL;
   task->pool = pool;
   task->sequence = task->submitted = task->spent = 0;
   task->awaits = NULL;
@@ -25,7 +26,7 @@ tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
   task->priority = TP_NORMAL;
   task->place = TPI_OUTSIDE;
   task->parked = TPI_AWAY;
-  task->resumed = task->aside = task->covered = 0;
+  task->resumed = task->aside = task->covered = task->limited = 0;
   return task;
 }
 

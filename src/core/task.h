@@ -68,7 +68,8 @@ struct tpi_Task {
   uint64_t sequence;  /* how many were admitted before; guarded likewise */
   uint64_t submitted; /* when */
   uint64_t spent;     /* running; the worker's */
-  tpi_Future *awaits; /* retained, or NULL; see parked.h */
+  tpi_Future *awaits; /* retained, or NULL; see waits.h */
+  tpi_Item waits;     /* among those of its pool that wait; likewise */
   tpi_Follow *follow; /* owned, or NULL */
   tpi_Timer *timer;   /* owned; or NULL */
   const void *code;   /* what to run: its class knows */
@@ -81,7 +82,8 @@ struct tpi_Task {
   unsigned char resumed;  /* parked, or waiting for a slot itself, it gave up
                              its own; of the worker that claimed it */
   unsigned char aside;    /* pinned, and of no weight: nobody waits for it */
-  unsigned char covered;  /* another one runs on top of it: see parked.h */
+  unsigned char covered;  /* another one runs on top of it: see waits.h */
+  unsigned char limited;  /* what it awaits, it awaits for some time only */
 };
 
 /* One of the futures that a task follows, and all of them: see follow.h. */

@@ -42,6 +42,12 @@ tpi_Manager *tpi_push_manager_handle (lua_State *L);
 /* Pushes one of that pool. */
 void tpi_push_manager_of (lua_State *L, const tpi_State *S, tp_Manager *pool);
 
+/* --- closing.c --- */
+
+int tpi_l_wait_all (lua_State *L);
+int tpi_l_shutdown (lua_State *L);
+int tpi_l_close_manager (lua_State *L);
+
 /* --- check.c --- */
 
 /* The registered function named at `index`; raises. */
@@ -262,6 +268,11 @@ int tpi_wait_for (lua_State *L, tpi_State *S, int index, double seconds,
                   lua_KContext context, lua_KFunction k);
 int tpi_wait_back (lua_State *L, tpi_State *S, int index, double seconds,
                    lua_KContext *context);
+/* For what mostly has nothing to wait for: raises when the running task was
+   cancelled, and now and then lets others run. If that yields, it does not
+   return: then `k` is called. */
+void tpi_let_others (lua_State *L, tpi_State *S, lua_KContext context,
+                     lua_KFunction k);
 /* Does somebody else run this coroutine, who may have it wait? */
 int tpi_is_outside (lua_State *L, const tpi_State *S);
 /* function or nil -> ; the one that waits for coroutines of others */

@@ -153,7 +153,7 @@ static int is_base (lua_State *L) {
 
 static int co_yield (lua_State *L) {
   if (is_base(L)) {
-    lua_pushliteral(L, "attempt to yield from outside a coroutine");
+    lua_pushliteral(L, TPI_STRAY_YIELD);
     return lua_error(L);
   }
   return lua_yield(L, lua_gettop(L));

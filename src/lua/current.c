@@ -145,3 +145,13 @@ int tpi_l_invoke (lua_State *L) {
     raise_failure(L, results, function->name);
   return tpi_receive(L, results);
 }
+
+/* Future -> does it wait for the task that runs, or is it that? */
+int tpi_l_waits_for_this (lua_State *L) {
+  const tpi_State *S = tpi_state(L);
+  tpi_Future *future = tpi_check_future(L, S, 1);
+  tpi_Fiber *fiber = fiber_of(S);
+  lua_pushboolean(L, fiber != NULL &&
+                         tpi_future_hangs_on(future, tpi_fiber_future(fiber)));
+  return 1;
+}

@@ -86,12 +86,14 @@ static void cancel_tree (tpi_Fiber *top, tpi_Fiber **links) {
 }
 
 /* What the link hangs on is cancelled as well, unless somebody else waits for
-   it. */
-static void call_off (const tpi_Fiber *link, tpi_Fiber **links) {
+   it; but not the one that this began with: that ends in its own way. */
+static void call_off (const tpi_Fiber *top, const tpi_Fiber *link,
+                      tpi_Fiber **links) {
   tpi_Future *before = link->before;
   const tpi_Tie *tie = &link->parked.ties[0];
   tpi_Fiber *fiber = tpi_local_fiber(link->place->S, before);
-  if (tpi_future_wanted(before, tie->future == before ? &tie->waiter : NULL) ||
+  if (before == tpi_fiber_future(top) ||
+      tpi_future_wanted(before, tie->future == before ? &tie->waiter : NULL) ||
       !tpi_future_cancel(before, "what was chained to it was cancelled") ||
       fiber == NULL)
     return;
@@ -108,7 +110,7 @@ void tpi_family_cancel (tpi_Fiber *fiber) {
   while (links != NULL) { /* no recursion: chains may be long */
     const tpi_Fiber *link = links;
     links = link->next;
-    call_off(link, &links);
+    call_off(fiber, link, &links);
   }
 }
 

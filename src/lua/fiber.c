@@ -262,6 +262,21 @@ static tpi_Outcome strayed (tpi_Fiber *fiber) {
   return TPI_RAISED;
 }
 
+/* Until it ends, or yields to us. */
+static int resume (tpi_Place *place, lua_State *base, lua_State *from, int *n) {
+  for (;;) {
+    int status;
+    tpi_fiber_enter(place, base);
+    status = lua_resume(base, from, 0, n);
+    tpi_put(place->current, NULL);
+    if (status != LUA_YIELD || place->yields != TPI_NOT ||
+        place->worker != NULL)
+      return status;
+    lua_pop(base, *n);
+    tpi_fiber_refuse_yield(place, base);
+  }
+}
+
 /* The task goes on until it ends or yields. */
 static tpi_Outcome proceed (tpi_Place *place, tpi_Fiber *fiber,
                             lua_State *from) {
@@ -281,9 +296,7 @@ static tpi_Outcome proceed (tpi_Place *place, tpi_Fiber *fiber,
     tpi_set_waiting(base, 0);
   if (tpi_future_settled(tpi_fiber_future(fiber)))
     tpi_family_cancel(fiber);
-  tpi_fiber_enter(place, base);
-  status = lua_resume(base, from, 0, &n);
-  tpi_put(place->current, NULL);
+  status = resume(place, base, from, &n);
   if (status == LUA_OK) {
     outcome = fiber->failed ? TPI_RAISED : TPI_RETURNED;
     end(fiber, 1);
@@ -301,7 +314,7 @@ static tpi_Outcome proceed (tpi_Place *place, tpi_Fiber *fiber,
     place->yields = TPI_NOT;
     lua_pop(base, n);
     if (by_c_code && lua_checkstack(base, 1))
-      lua_pushliteral(base, "attempt to yield from outside a coroutine");
+      lua_pushliteral(base, TPI_STRAY_YIELD);
     status = by_c_code ? LUA_ERRRUN : LUA_OK;
   }
   return failed(place, fiber, status);
@@ -385,8 +398,11 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
   tpi_task_destroy(future, heir);
 }
 
-const tpi_TaskClass tpi_lua_task = {
-    {tpi_fiber_withdraw, help, name, tpi_follow_next, destroy, 1},
-    tpi_fiber_run_on,
-    sizeof(tpi_LuaTask),
-    NULL};
+const tpi_TaskClass tpi_lua_task = {.future = {.withdraw = tpi_fiber_withdraw,
+                                               .help = help,
+                                               .name = name,
+                                                 .next = tpi_follow_next,
+                                               .destroy = destroy,
+                                               .task = 1},
+                                    .run = tpi_fiber_run_on,
+                                    .size = sizeof(tpi_LuaTask)};

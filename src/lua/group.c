@@ -145,6 +145,12 @@ static int waited (lua_State *L, int status, lua_KContext context) {
   return wait_for_one(L, S, rc);
 }
 
+static int let_others (lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  (void)context;
+  return wait_for_one(L, tpi_state(L), TP_OK);
+}
+
 /* group [timeout] -> key future */
 static int next (lua_State *L) {
   tpi_State *S = tpi_state(L);
@@ -153,6 +159,7 @@ static int next (lua_State *L) {
   tpi_state_turn(L, S);
   lua_settop(L, 1);
   lua_pushinteger(L, (lua_Integer)tpi_deadline(seconds));
+  tpi_let_others(L, S, 0, let_others);
   return wait_for_one(L, S, TP_OK);
 }
 

@@ -126,6 +126,23 @@ void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
   tpi_fiber_check(L, place);
 }
 
+/* Nobody could resume it but we. The function that yielded is about to return,
+   which is the last place where a pcall around it catches this. */
+static void refuse_yield (lua_State *L, lua_Debug *ar) {
+  const tpi_Place *place = tpi_state_find(L)->loop;
+  (void)ar;
+  lua_sethook(L, place->hook, place->mask, place->count);
+  lua_pushliteral(L, TPI_STRAY_YIELD);
+  lua_error(L);
+}
+
+void tpi_fiber_refuse_yield (tpi_Place *place, lua_State *base) {
+  place->hook = lua_gethook(base);
+  place->mask = lua_gethookmask(base);
+  place->count = lua_gethookcount(base);
+  lua_sethook(base, refuse_yield, LUA_MASKRET, 0);
+}
+
 static int close_thread (lua_State *co, lua_State *from) {
 #if LUA_VERSION_NUM >= 505 || LUA_VERSION_RELEASE_NUM >= 50406
   return lua_closethread(co, from);

@@ -25,11 +25,12 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
   tpi_task_destroy(future, heir);
 }
 
-const tpi_TaskClass tpi_local_task = {
-    {tpi_fiber_withdraw, NULL, name, NULL, destroy, 1},
-    tpi_fiber_run_on,
-    sizeof(tpi_LuaTask),
-    NULL};
+const tpi_TaskClass tpi_local_task = {.future = {.withdraw = tpi_fiber_withdraw,
+                                                 .name = name,
+                                                     .destroy = destroy,
+                                                 .task = 1},
+                                      .run = tpi_fiber_run_on,
+                                      .size = sizeof(tpi_LuaTask)};
 
 /* ---------------------------------------------------------------- */
 /* Making                                                            */
@@ -142,7 +143,6 @@ static void start_after (tpi_Place *place, tpi_LuaTask *task,
   init_parked(place, task);
   if (!aside)
     tpi_family_add(place->fiber, task->fiber);
-  tpi_task_await_first(&task->task, future);
   tpi_parked_tie(parked, future);
   parked->ties[0].waiter.aside = aside;
   task->task.aside = aside != 0;
@@ -151,6 +151,7 @@ static void start_after (tpi_Place *place, tpi_LuaTask *task,
     tpi_pool_pin(place->worker, parked, 0);
   else
     tpi_loop_add(place, parked, 0);
+  tpi_task_await_first(&task->task, future);
   tpi_parked_join(parked);
 }
 

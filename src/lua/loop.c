@@ -1,6 +1,7 @@
 #include "lua/loop.h"
 
 #include "core/memory.h"
+#include "core/promise.h"
 #include "lua/local.h"
 
 enum { MOST_DEPTH = 24 };
@@ -92,6 +93,8 @@ unsigned tpi_loop_close (lua_State *L, tpi_State *S) {
   if (place == NULL)
     return 0;
   count = tpi_peek(&S->host->coroutines);
+  tpi_promise_release(S->news);
+  S->news = NULL;
   for (tpi_Item *i = place->parked.next; i != &place->parked; i = i->next)
     untie(fiber_at(i));
   forget_ready(S->host);
@@ -184,6 +187,21 @@ static int is_over (const tpi_Handle *handle) {
          tpi_future_settled(handle->future);
 }
 
+void tpi_loop_tell_news (tpi_State *S) {
+  tpi_Host *host = S->host;
+  tp_Promise *promise = S->news;
+  tpi_List nothing;
+  if (promise == NULL)
+    return;
+  S->news = NULL;
+  host->polled = 0;
+  tpi_and(&host->listens, ~(unsigned)TPI_POLLED);
+  tpi_list_init(&nothing, NULL, 0);
+  tpi_promise_resolve(promise, &nothing);
+  tpi_promise_release(promise);
+  tpi_host_hear(host);
+}
+
 void tpi_loop_turn (lua_State *L, tpi_State *S, const tpi_Handle *until,
                     unsigned most) {
   tpi_Host *host = S->host;
@@ -192,6 +210,8 @@ void tpi_loop_turn (lua_State *L, tpi_State *S, const tpi_Handle *until,
   if (S->loop == NULL || S->place != NULL)
     return;
   tpi_host_hear(host);
+  if (tpi_see(&host->news))
+    tpi_loop_tell_news(S);
   n = host->ready_count < most ? host->ready_count : most;
   if (n > 0 && S->loop->depth >= MOST_DEPTH)
     luaL_error(L, "awaits that cannot yield are nested too deep");

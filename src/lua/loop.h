@@ -25,6 +25,8 @@ void tpi_loop_add (tpi_Place *place, tpi_Parked *parked, int ready);
    (NULL: all of them), at most so many. May raise: a hook, memory. */
 void tpi_loop_turn (lua_State *L, tpi_State *S, const tpi_Handle *until,
                     unsigned most);
+/* There are, or were, news: coroutines that poll go on. */
+void tpi_loop_tell_news (tpi_State *S);
 /* In the child after a fork: the loop of before is the parent's. */
 void tpi_loop_check_fork (tpi_State *S);
 /* The task that runs, of a program, or NULL. */

@@ -1,8 +1,6 @@
 #include <string.h>
 
-#include "core/clock.h"
 #include "core/pools.h"
-#include "lua/idle.h"
 #include "lua/place.h"
 
 tpi_Manager *tpi_push_manager_handle (lua_State *L) {
@@ -152,113 +150,9 @@ static int with (lua_State *L) {
   return 1;
 }
 
-/* ---------------------------------------------------------------- */
-/* Waiting and closing                                               */
-/* ---------------------------------------------------------------- */
-
 static void check_whole (lua_State *L, const tpi_Manager *manager) {
   if (tpi_pool_broken(manager->pool))
     tpi_raise_code(L, TP_BROKEN, NULL);
-}
-
-typedef int Waiting (tp_Manager *pool, tpi_Parker *p, uint64_t deadline);
-
-/* In a worker: not its own pool, which waits for it. */
-static int wait_in_task (lua_State *L, tpi_State *S, const tpi_Manager *manager,
-                         Waiting *waiting, uint64_t deadline) {
-  tpi_Worker *worker = S->place->worker;
-  if (tpi_place_pool(S->place) == manager->pool)
-    return luaL_error(L, "a task cannot wait for all of the manager that it "
-                         "runs in");
-  for (;;) {
-    uint64_t due = tpi_idle_due(S);
-    tpi_Parker p;
-    int answer;
-    tpi_parker_init(&p, NULL, NULL, NULL);
-    tpi_worker_block(worker);
-    answer = waiting(manager->pool, &p, due < deadline ? due : deadline);
-    tpi_worker_unblock(worker);
-    if (answer != TPI_LATE || due >= deadline)
-      return answer == TPI_RUNG;
-    tpi_idle_collect(L, S);
-  }
-}
-
-static int wait_on (lua_State *L, tpi_State *S, tpi_Manager *manager,
-                    Waiting *waiting, uint64_t deadline) {
-  if (S->place != NULL)
-    return wait_in_task(L, S, manager, waiting, deadline);
-  for (;;) {
-    tpi_Sleep sleep;
-    int answer;
-    tpi_sleep_prepare(L, S);
-    tpi_sleep_init(S, &sleep);
-    answer = waiting(manager->pool, &sleep.parker, deadline);
-    if (answer != TPI_STOPPED)
-      return answer == TPI_RUNG;
-    tpi_sleep_stopped(L, S);
-  }
-}
-
-static int wait_all (lua_State *L) {
-  tpi_State *S = tpi_state(L);
-  tpi_Manager *manager = tpi_check_manager(L, S, 1);
-  uint64_t deadline = tpi_deadline(tpi_opt_seconds(L, 2, -1));
-  check_whole(L, manager);
-  tpi_state_turn(L, S);
-  lua_pushboolean(L, wait_on(L, S, manager, tpi_pool_settle, deadline));
-  return 1;
-}
-
-static int shut (lua_State *L, tpi_State *S, tpi_Manager *manager, int drain,
-                 double seconds) {
-  static const char reason[] = "the manager was shut down";
-  uint64_t deadline = tpi_deadline(seconds);
-  tpi_Parker p;
-  int left;
-  tpi_idle_ran(S);
-  tpi_pool_close(manager->pool);
-  if (!drain)
-    tpi_pool_cancel(manager->pool, NULL, reason);
-  left = wait_on(L, S, manager, tpi_pool_join, deadline);
-  if (left)
-    return 1;
-  if (drain)
-    tpi_pool_cancel(manager->pool, NULL, reason);
-  /* what a worker has just returned settles in a moment */
-  tpi_parker_init(&p, NULL, NULL, NULL);
-  tpi_pool_settle(manager->pool, &p, TPI_NEVER);
-  return 0;
-}
-
-static int shutdown (lua_State *L) {
-  tpi_State *S = tpi_state(L);
-  tpi_Manager *manager = tpi_check_manager(L, S, 1);
-  int drain;
-  double seconds;
-  lua_settop(L, 2);
-  tpi_options_shutdown(L, 2, &drain, &seconds);
-  if (manager->borrowed)
-    return luaL_error(L, "a task cannot shut down the manager that it runs "
-                         "in");
-  lua_pushboolean(L, tpi_pool_broken(manager->pool) ||
-                         shut(L, S, manager, drain, seconds));
-  tpi_state_turn(L, S);
-  return 1;
-}
-
-/* Leaving by an error cancels, and waits no longer than leaving the program
-   would: what raised wants to be heard. */
-static int close (lua_State *L) {
-  tpi_State *S = tpi_state(L);
-  tpi_Manager *manager = tpi_to_manager(L, S, 1);
-  if (manager == NULL || manager->borrowed || tpi_pool_broken(manager->pool))
-    return 0;
-  if (lua_isnoneornil(L, 2))
-    shut(L, S, manager, 1, -1);
-  else
-    shut(L, S, manager, 0, tpi_exit_grace());
-  return 0;
 }
 
 static int collect (lua_State *L) {
@@ -361,14 +255,14 @@ static const luaL_Reg methods[] = {{"call", tpi_l_call},
                                    {"call_many", tpi_l_call_many},
                                    {"functions", tpi_l_functions},
                                    {"with", with},
-                                   {"wait_all", wait_all},
-                                   {"shutdown", shutdown},
+                                   {"wait_all", tpi_l_wait_all},
+                                   {"shutdown", tpi_l_shutdown},
                                    {"stats", stats},
                                    {"name", name},
                                    {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__gc", collect},
-                                       {"__close", close},
+                                       {"__close", tpi_l_close_manager},
                                        {"__eq", equal},
                                        {"__tostring", to_string},
                                        {NULL, NULL}};

@@ -73,6 +73,7 @@ static int kept (lua_State *L) {
 /* What the Lua part is written with. */
 static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"child", tpi_l_child},
+                                   {"waits_for_this", tpi_l_waits_for_this},
                                    {"outside", tpi_l_outside},
                                    {"timer", tpi_l_timer},
                                    {"chain", tpi_l_chain},

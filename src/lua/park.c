@@ -41,6 +41,7 @@ static int yield (lua_State *L, tpi_Fiber *fiber, lua_KContext context,
     tpi_parked_tie(&fiber->parked, fiber->alarm);
   fiber->tied = 1;
   fiber->place->yields = TPI_AWAITING;
+  fiber->place->S->at_once = 0;
   return lua_yieldk(L, 0, context, k);
 }
 
@@ -117,7 +118,8 @@ static int await_here (lua_State *L, tpi_Place *place, tpi_Future *future,
   for (;;) {
     due = tpi_idle_due(place->S);
     rc = tpi_worker_await(place->worker, task, future,
-                          due < deadline ? due : deadline, place->ring,
+                          due < deadline ? due : deadline,
+                          deadline != TPI_NEVER, place->ring,
                           sizeof place->ring);
     if (rc != TP_TIMEOUT || due >= deadline)
       break;
@@ -142,17 +144,21 @@ static int block (lua_State *L, tpi_Place *place, tpi_Future *future,
 int tpi_fiber_await (lua_State *L, tpi_Place *place, tpi_Future *future,
                      double seconds, lua_KContext context, lua_KFunction k) {
   tpi_Fiber *fiber = place->fiber;
+  int settled, pause;
   if (fiber == NULL)
     luaL_error(L, "await outside of a task");
   tpi_fiber_check(L, place);
-  if (tpi_future_settled(future))
-    return TP_OK;
-  if (seconds == 0)
-    return TP_TIMEOUT;
+  settled = tpi_future_settled(future);
+  pause = settled || seconds == 0;
+  if (pause && !(tpi_state_due(place->S) && tpi_fiber_yields(L, place)))
+    return settled ? TP_OK : TP_TIMEOUT;
   if (!tpi_fiber_yields(L, place))
     return block(L, place, future, tpi_deadline(seconds));
-  set_alarm(L, fiber, seconds);
-  if (tpi_task_await(&fiber->task->task, future, 1, place->ring,
+  if (!pause)
+    set_alarm(L, fiber, seconds);
+  fiber->pause = pause;
+  if (tpi_task_await(&fiber->task->task, future,
+                     TPI_YIELDS | (seconds >= 0 ? TPI_LIMITED : 0), place->ring,
                      sizeof place->ring) != TP_OK) {
     stop_alarm(fiber);
     refuse_ring(L, place);

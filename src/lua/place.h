@@ -23,6 +23,7 @@
 #define TPI_PLACE_H
 
 #include "core/parked.h"
+#include "core/waits.h"
 #include "lua/binding.h"
 #include "lua/code.h"
 #include "lua/pulse.h"
@@ -47,6 +48,8 @@ typedef struct tpi_LuaTask {
 ** its worker has cancelled them (TPI_TOOK_ALONG) the pulse counts it.
 */
 enum { TPI_CHILDLESS, TPI_PARENTAL, TPI_CANCELS, TPI_TOOK_ALONG };
+
+#define TPI_STRAY_YIELD "attempt to yield from outside a coroutine"
 
 /* Why a coroutine has yielded to us. */
 enum { TPI_NOT, TPI_AWAITING, TPI_CLOSING };
@@ -116,6 +119,8 @@ struct tpi_Place {
   unsigned depth;      /* a program's: tasks on top of each other */
   unsigned generation; /* a program's: the process it was made in */
   int yields;
+  lua_Hook hook; /* of a coroutine that must not yield, and what it is for, */
+  int mask, count; /* ...until it is told so */
   int warns, warning; /* warnings are on; one has begun */
   char *broken;       /* why it could not be made, or NULL */
   size_t used, limit;
@@ -288,6 +293,9 @@ int tpi_fiber_close_failed (tpi_Place *place, lua_State *co, lua_State *L,
                             int (*close)(tpi_Place *, lua_State *,
                                          lua_State *));
 void tpi_fiber_hook (lua_State *L, lua_Debug *ar);
+/* In a program: that base has yielded, and not to us. When it goes on, what
+   yielded raises. */
+void tpi_fiber_refuse_yield (tpi_Place *place, lua_State *base);
 
 /* --- replace.c --- */
 
@@ -323,6 +331,7 @@ void tpi_open_readlib (lua_State *L);
 /* os.execute, io.popen */
 void tpi_open_spawn (lua_State *L);
 int tpi_l_current (lua_State *L);
+int tpi_l_waits_for_this (lua_State *L);
 void tpi_open_task (lua_State *L);
 int tpi_l_task (lua_State *L);
 int tpi_l_invoke (lua_State *L);

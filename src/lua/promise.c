@@ -71,12 +71,13 @@ static tp_Promise *self (lua_State *L) {
 
 static int follow (lua_State *L, tpi_State *S, tp_Promise *promise) {
   tpi_Future *future = tpi_check_future(L, S, 2);
+  char ring[256];
   int rc;
   tpi_restore_results(L, future, 2);
   tpi_poke(&future->lent, 1);
-  rc = tpi_promise_follow(promise, future);
+  rc = tpi_promise_follow(promise, future, ring, sizeof ring);
   if (rc == TP_INVALID)
-    return luaL_error(L, "this promise would wait for itself");
+    return luaL_error(L, "this promise would wait for itself: %s", ring);
   settled(S, lua_touserdata(L, 1));
   lua_pushboolean(L, rc == TP_OK);
   return 1;

@@ -73,7 +73,18 @@ typedef struct tpi_State {
   int reporting;            /* a report is under way */
   int closing;              /* nothing new is finalized any more */
   int sweeping;             /* our own __gc are called as the collector does */
+  unsigned at_once; /* waits in a row that had nothing to wait for */
+  tp_Promise *news; /* owned: what coroutines that poll wait for; or NULL */
+  unsigned polled;  /* how often somebody who polled has taken some */
 } tpi_State;
+
+enum { TPI_MOST_AT_ONCE = 100 };
+
+/* A wait has nothing to wait for. Is it time to let others run all the same?
+   Else a loop of such waits would keep them out for ever. */
+static inline int tpi_state_due (tpi_State *S) {
+  return ++S->at_once >= TPI_MOST_AT_ONCE;
+}
 
 #pragma GCC visibility push(hidden)
 

@@ -56,10 +56,11 @@ static int sleep_once (lua_State *L, tpi_State *S, tpi_Future *future,
 
 /* Notes what the running task awaits, so that rings are found. */
 static void note (lua_State *L, const tpi_Fiber *fiber,
-                  const tpi_Handle *handle) {
+                  const tpi_Handle *handle, uint64_t deadline) {
   tpi_Place *place = fiber->place;
-  int rc = tpi_task_await(&fiber->task->task, tpi_future_at(L, handle), 0,
-                          place->ring, sizeof place->ring);
+  int rc = tpi_task_await(&fiber->task->task, tpi_future_at(L, handle),
+                          deadline != TPI_NEVER ? TPI_LIMITED : 0, place->ring,
+                          sizeof place->ring);
   if (rc == TP_INVALID)
     luaL_error(L, "tasks that would wait for each other: %s", place->ring);
   if (rc == TP_FULL)
@@ -68,13 +69,13 @@ static void note (lua_State *L, const tpi_Fiber *fiber,
 
 /* Hooks, and finalizers, may wait themselves meanwhile, in the same task. */
 static void stopped (lua_State *L, tpi_State *S, const tpi_Fiber *fiber,
-                     const tpi_Handle *handle) {
+                     const tpi_Handle *handle, uint64_t deadline) {
   int noted = fiber != NULL && handle != NULL;
   if (noted)
     tpi_task_awaits_no_more(&fiber->task->task);
   tpi_sleep_stopped(L, S);
   if (noted)
-    note(L, fiber, handle);
+    note(L, fiber, handle, deadline);
 }
 
 /* Hooks, and what the loop runs, may clean the future up: it is looked at anew
@@ -112,7 +113,7 @@ static int drive (lua_State *L, tpi_State *S, const tpi_Handle *handle,
       return answer == TPI_RUNG ? TP_OK : TP_TIMEOUT;
     if (deadline != TPI_NEVER && tpi_until(deadline) == 0)
       deadline = 0; /* what is ready keeps us from sleeping, not from ending */
-    stopped(L, S, fiber, handle);
+    stopped(L, S, fiber, handle, deadline);
   }
 }
 
@@ -124,7 +125,7 @@ static int drive_in_task (lua_State *L, tpi_State *S, tpi_Fiber *fiber,
   if (task->awaits != NULL) /* of a wait that was interrupted */
     tpi_task_awaits_no_more(task);
   if (handle != NULL)
-    note(L, fiber, handle);
+    note(L, fiber, handle, deadline);
   rc = drive(L, S, handle, deadline);
   if (handle != NULL)
     tpi_task_awaits_no_more(task);
@@ -151,10 +152,11 @@ int tpi_is_outside (lua_State *L, const tpi_State *S) {
 }
 
 /* -> has it waited? May yield, and not return. */
-static void wait_outside (lua_State *L, const tpi_State *S, int index,
+static void wait_outside (lua_State *L, tpi_State *S, int index,
                           double seconds, lua_KContext context,
                           lua_KFunction k) {
   luaL_checkstack(L, 4, NULL);
+  S->at_once = 0;
   lua_rawgeti(L, LUA_REGISTRYINDEX, S->outside);
   lua_pushvalue(L, index);
   if (seconds < 0)
@@ -181,7 +183,8 @@ int tpi_wait_for (lua_State *L, tpi_State *S, int index, double seconds,
   tpi_loop_check_fork(S);
   if (S->place != NULL || tpi_loop_yields(L, S))
     return tpi_fiber_await(L, S->loop, future, seconds, context, k);
-  if (seconds != 0 && !tpi_future_settled(future) && tpi_is_outside(L, S)) {
+  if (tpi_is_outside(L, S) && ((seconds != 0 && !tpi_future_settled(future)) ||
+                               tpi_state_due(S))) {
     wait_outside(L, S, index, seconds, context, k);
     return waited_outside(L, S, index, seconds);
   }
@@ -194,6 +197,24 @@ int tpi_wait_back (lua_State *L, tpi_State *S, int index, double seconds,
     return tpi_fiber_back(L, S->loop);
   *context &= ~(lua_KContext)OUTSIDE;
   return waited_outside(L, S, index, seconds);
+}
+
+void tpi_let_others (lua_State *L, tpi_State *S, lua_KContext context,
+                     lua_KFunction k) {
+  static const luaL_Reg sleep[] = {{"sleep", tpi_l_sleep}, {NULL, NULL}};
+  tpi_Fiber *fiber = tpi_loop_fiber(S);
+  if (fiber != NULL)
+    tpi_fiber_check(L, fiber->place);
+  if (!tpi_state_due(S) || (fiber == NULL && S->place != NULL))
+    return;
+  S->at_once = 0;
+  luaL_checkstack(L, TPI_UPVALUES + 4, NULL);
+  lua_newtable(L);
+  tpi_setfuncs(L, sleep);
+  lua_getfield(L, -1, "sleep");
+  lua_remove(L, -2);
+  lua_pushinteger(L, 0);
+  lua_callk(L, 1, 0, context, k);
 }
 
 /* function or nil -> */

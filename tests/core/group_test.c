@@ -18,7 +18,7 @@ static void destroy (tpi_Future *f, tpi_List *heir) {
   tpi_future_fini(f, heir, free_shell);
 }
 
-static const tpi_Class plain = {NULL, NULL, NULL, NULL, destroy, 0};
+static const tpi_Class plain = {.destroy = destroy};
 
 static tpi_Future *make (void) {
   tpi_Future *f = malloc(sizeof *f);

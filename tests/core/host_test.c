@@ -156,7 +156,7 @@ static void destroy (tpi_Future *f, tpi_List *heir) {
   tpi_future_fini(f, heir, free_shell);
 }
 
-static const tpi_Class plain = {NULL, NULL, NULL, NULL, destroy, 0};
+static const tpi_Class plain = {.destroy = destroy};
 
 enum { SETTLERS = 3, FUTURES = 4000 };
 
