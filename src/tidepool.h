@@ -97,9 +97,10 @@ struct tp_Table {
   size_t pairs;
 };
 
-/* The type of a value. */
+/* The type of a value. NULL, as of a field that is not there, reads as nil,
+   here and below. */
 static inline tp_Type tp_typeof (const tp_Value *v) {
-  return (tp_Type)(v->tag & 15u);
+  return v != NULL ? (tp_Type)(v->tag & 15u) : TP_TNIL;
 }
 
 /* False for nil and false, true for everything else, as in Lua. */
@@ -302,22 +303,23 @@ static inline const tp_Table *tp_totable (const tp_Context *ctx, int i) {
   return tp_tableof(tp_arg(ctx, i));
 }
 
-/* Element i of the array part, counted from 1; NULL outside. */
+/* Element i of the array part, counted from 1; NULL outside. NULL for a table
+   is one without elements, here and below. */
 static inline const tp_Value *tp_item (const tp_Table *t, size_t i) {
-  return i >= 1 && i <= t->length ? t->array + (i - 1) : NULL;
+  return t != NULL && i >= 1 && i <= t->length ? t->array + (i - 1) : NULL;
 }
 
 /* Key and value of pair i of the map part, 1 to t->pairs, in no order. */
 static inline const tp_Value *tp_pairkey (const tp_Table *t, size_t i) {
-  return i >= 1 && i <= t->pairs ? t->map + 2 * (i - 1) : NULL;
+  return t != NULL && i >= 1 && i <= t->pairs ? t->map + 2 * (i - 1) : NULL;
 }
 static inline const tp_Value *tp_pairvalue (const tp_Table *t, size_t i) {
-  return i >= 1 && i <= t->pairs ? t->map + 2 * (i - 1) + 1 : NULL;
+  return t != NULL && i >= 1 && i <= t->pairs ? t->map + 2 * (i - 1) + 1 : NULL;
 }
 
 /* The field of that name, or NULL. Walks the pairs: for small tables. */
 static inline const tp_Value *tp_field (const tp_Table *t, const char *name) {
-  for (size_t i = 1; i <= t->pairs; i++) {
+  for (size_t i = 1; t != NULL && name != NULL && i <= t->pairs; i++) {
     size_t len, k = 0;
     const char *key = tp_bytesof(tp_pairkey(t, i), &len);
     if (key == NULL)
@@ -368,15 +370,18 @@ static inline int tp_pushnumber (tp_Context *ctx, double number) {
   return ctx->api->pushscalar(ctx, v);
 }
 
-/* Copies `length` bytes, zeros included. */
+/* Copies `length` bytes, zeros included. NULL has none: anything but length 0
+   is TP_INVALID. */
 static inline int tp_pushbytes (tp_Context *ctx, const char *bytes,
                                 size_t length) {
   return ctx->api->pushbytes(ctx, bytes, length);
 }
 
-/* Copies a zero-terminated string. */
+/* Copies a zero-terminated string; NULL is nil. */
 static inline int tp_pushstring (tp_Context *ctx, const char *string) {
   size_t n = 0;
+  if (string == NULL)
+    return tp_pushnil(ctx);
   while (string[n] != '\0')
     n++;
   return ctx->api->pushbytes(ctx, string, n);
@@ -392,7 +397,7 @@ static inline char *tp_pushbuffer (tp_Context *ctx, size_t length) {
 }
 
 /* Moves a value of the arguments, nested or not, into the results: strings
-   and tables are shared, not copied. */
+   and tables are shared, not copied. NULL is nil, here and in tp_pushcopy. */
 static inline int tp_pushvalue (tp_Context *ctx, const tp_Value *value) {
   return ctx->api->pushvalue(ctx, value);
 }
@@ -406,7 +411,7 @@ static inline int tp_pushcopy (tp_Context *ctx, const tp_Value *value) {
   return ctx->api->pushcopy(ctx, value);
 }
 
-/* Pushes a reference to a future, retained. */
+/* Pushes a reference to a future, retained; NULL is nil. */
 static inline int tp_pushfuture (tp_Context *ctx, tp_Future *future) {
   return ctx->api->pushfuture(ctx, future);
 }
@@ -443,7 +448,8 @@ static inline int tp_key (tp_Context *ctx, const char *name) {
 
 /*
 ** Fails the task with a message in the manner of printf and answers
-** TP_FAILED, to be returned. Results pushed so far are dropped.
+** TP_FAILED, to be returned. Results pushed so far are dropped. A format that
+** is NULL gives a message that says so.
 */
 #define tp_fail(ctx, ...) ((ctx)->api->fail((ctx), __VA_ARGS__))
 
@@ -479,7 +485,7 @@ static inline void *tp_userdata (tp_Context *ctx, size_t size,
 ** Waits for another future. Blocks, but not the pool: an unclaimed task is
 ** run right here, to a depth of 32; else a spare worker stands in. TP_OK,
 ** TP_FAILED (read tp_failure), TP_CANCELLED when this task was cancelled,
-** TP_INVALID for a task that awaits itself.
+** TP_INVALID for a task that awaits itself, or NULL.
 */
 static inline int tp_await (tp_Context *ctx, tp_Future *future) {
   return ctx->api->await(ctx, future);
@@ -513,7 +519,8 @@ static inline void tp_discard (const tp_Api *api, tp_Context *values) {
 ** Calls a registered function. Takes `args` (NULL for none) whatever it
 ** answers. Blocks while the queue is full, unless options->nowait. On TP_OK
 ** *future is a reference of the caller's, to be released; pass NULL for none.
-** Signatures are checked: TP_TRANSFER when the arguments break them.
+** Signatures are checked: TP_TRANSFER when the arguments break them. NULL for
+** a manager is TP_INVALID, for a function TP_UNKNOWN.
 */
 static inline int tp_submit (const tp_Api *api, tp_Manager *manager,
                              const char *function, tp_Context *args,
@@ -523,7 +530,8 @@ static inline int tp_submit (const tp_Api *api, tp_Manager *manager,
 }
 
 /* Shared ownership. A manager that is retained is not closed by collection;
-   a shutdown closes it all the same. */
+   a shutdown closes it all the same. To retain or release NULL is nothing,
+   here and for futures and promises. */
 static inline void tp_manager_retain (const tp_Api *api, tp_Manager *m) {
   api->manager_retain(m);
 }
@@ -593,7 +601,8 @@ static inline int tp_resolve (const tp_Api *api, tp_Promise *promise,
   return api->resolve(promise, values);
 }
 
-/* Fails the future with kind "error" and a copy of the message. */
+/* Fails the future with kind "error" and a copy of the message; NULL gives one
+   that says so. */
 static inline int tp_reject (const tp_Api *api, tp_Promise *promise,
                              const char *message) {
   return api->reject(promise, message);

@@ -11,7 +11,7 @@ int tpi_api_await (tp_Context *ctx, tp_Future *awaited) {
   tpi_Future *future = tpi_future(awaited);
   char ring[256];
   int rc;
-  if (c->task == NULL)
+  if (c->task == NULL || awaited == NULL)
     return TP_INVALID;
   rc = tpi_worker_await(c->worker, c->task, future, TPI_NEVER, 0, ring,
                         sizeof ring);

@@ -61,6 +61,8 @@ int tpi_api_pushvalue (tp_Context *ctx, const tp_Value *value) {
   tpi_Context *c = tpi_context(ctx);
   tp_Value mine;
   int rc;
+  if (value == NULL)
+    return push(c, tpi_nil());
   if (c->depth + tpi_value_height(value) > TPI_MAXDEPTH)
     return fault(c, too_deep);
   rc = c->task == NULL ? tpi_list_copy(c->out, &mine, value)
@@ -72,6 +74,8 @@ int tpi_api_pushcopy (tp_Context *ctx, const tp_Value *value) {
   tpi_Context *c = tpi_context(ctx);
   tp_Value mine;
   int rc;
+  if (value == NULL)
+    return push(c, tpi_nil());
   if (c->depth + tpi_value_height(value) > TPI_MAXDEPTH)
     return fault(c, too_deep);
   rc = tpi_list_copy(c->out, &mine, value);
@@ -81,6 +85,8 @@ int tpi_api_pushcopy (tp_Context *ctx, const tp_Value *value) {
 int tpi_api_pushbytes (tp_Context *ctx, const char *bytes, size_t length) {
   tpi_Context *c = tpi_context(ctx);
   tp_Value value;
+  if (bytes == NULL && length > 0)
+    return fault(c, "bytes without an address");
   if (tpi_list_bytes(c->out, &value, length > 0 ? bytes : "", length) == NULL)
     return remember(c, TP_NOMEM);
   return push(c, value);
@@ -174,6 +180,9 @@ int tpi_push_manager (tpi_List *list, tp_Value *value, tp_Manager *manager) {
 int tpi_api_pushfuture (tp_Context *ctx, tp_Future *future) {
   tpi_Context *c = tpi_context(ctx);
   tp_Value value;
-  int rc = tpi_push_future(c->out, &value, tpi_future(future));
+  int rc;
+  if (future == NULL)
+    return push(c, tpi_nil());
+  rc = tpi_push_future(c->out, &value, tpi_future(future));
   return rc == TP_OK ? push(c, value) : remember(c, rc);
 }

@@ -110,11 +110,11 @@ static int enter (tp_Manager *manager, tpi_Task *task, int nowait) {
 
 static int api_submit (tp_Manager *manager, const char *name, tp_Context *args,
                        const tp_CallOptions *options, tp_Future **future) {
-  const tpi_Function *function = tpi_functions_find(name);
+  const tpi_Function *function = name != NULL ? tpi_functions_find(name) : NULL;
   tpi_Task *task = NULL;
   Then *then = NULL;
-  int rc = TP_UNKNOWN;
-  if (function != NULL) {
+  int rc = manager == NULL ? TP_INVALID : TP_UNKNOWN;
+  if (manager != NULL && function != NULL) {
     task = tpi_task_new(&tpi_native, function, manager, NULL, 0);
     rc = task == NULL ? TP_NOMEM : give_args(task, function, args);
     if (task != NULL)
@@ -137,7 +137,15 @@ static int api_submit (tp_Manager *manager, const char *name, tp_Context *args,
 
 /* ---------------------------------------------------------------- */
 
-static void api_retain (tp_Future *f) { tpi_future_retain(tpi_future(f)); }
+static void api_retain (tp_Future *f) {
+  if (f != NULL)
+    tpi_future_retain(tpi_future(f));
+}
+
+static void api_retain_manager (tp_Manager *manager) {
+  if (manager != NULL)
+    tpi_pool_retain(manager);
+}
 
 static void api_release (tp_Future *f) { tpi_future_release(tpi_future(f)); }
 
@@ -197,7 +205,7 @@ static tp_Manager *api_managerof (const tp_Value *value) {
 
 void tpi_api_add_calls (tp_Api *api) {
   api->submit = api_submit;
-  api->manager_retain = tpi_pool_retain;
+  api->manager_retain = api_retain_manager;
   api->manager_release = tpi_pool_release;
   api->future_retain = api_retain;
   api->future_release = api_release;

@@ -84,6 +84,8 @@ int tpi_api_fail (tp_Context *ctx, const char *format, ...) {
   char text[512];
   va_list args, again;
   int length;
+  if (format == NULL)
+    format = "failed without a message (NULL)";
   va_start(args, format);
   va_copy(again, args);
   length = vsnprintf(text, sizeof text, format, args);

@@ -33,7 +33,9 @@ static int api_resolve (tp_Promise *promise, tp_Context *values) {
 }
 
 static int api_reject (tp_Promise *promise, const char *message) {
-  return tpi_promise_fail(promise, TPI_ERROR, message);
+  return tpi_promise_fail(
+      promise, TPI_ERROR,
+      message != NULL ? message : "rejected without a message (NULL)");
 }
 
 static int api_cancelled (tp_Promise *promise) {
@@ -45,7 +47,10 @@ static void api_progress (tp_Promise *promise, double fraction,
   tpi_future_progress(&promise->future, fraction, note);
 }
 
-static void api_retain (tp_Promise *promise) { tpi_promise_retain(promise); }
+static void api_retain (tp_Promise *promise) {
+  if (promise != NULL)
+    tpi_promise_retain(promise);
+}
 
 void tpi_api_add_promises (tp_Api *api) {
   api->promise = api_promise;

@@ -5,6 +5,7 @@
 **   testmod_functions.c  values in and out, failures, crashes
 **   testmod_tables.c     tables walked and built
 **   testmod_abuse.c      misuse of the API that must not crash
+**   testmod_nulls.c      NULL where something is due
 **   testmod_events.c     gates, cancellation, progress
 **   testmod_futures.c    calls and waits from C, in and out of tasks
 **   testmod_promises.c   promises settled by threads of the module
@@ -25,6 +26,7 @@ int luaopen_testmod (lua_State *L) {
   tp_register(L, api, tt_plain_functions);
   tp_register(L, api, tt_table_functions);
   tp_register(L, api, tt_abuse_functions);
+  tp_register(L, api, tt_null_functions);
   tp_register(L, api, tt_event_functions);
   tp_register(L, api, tt_future_functions);
   tt_promise_open(L);

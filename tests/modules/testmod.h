@@ -95,6 +95,7 @@ const char *tt_codename (int code);
 extern const tp_Function tt_plain_functions[];  /* testmod_functions.c */
 extern const tp_Function tt_table_functions[];  /* testmod_tables.c */
 extern const tp_Function tt_abuse_functions[];  /* testmod_abuse.c */
+extern const tp_Function tt_null_functions[];   /* testmod_nulls.c */
 extern const tp_Function tt_event_functions[];  /* testmod_events.c */
 extern const tp_Function tt_future_functions[]; /* testmod_futures.c */
 
