@@ -70,7 +70,8 @@ typedef struct tpi_State {
   int keyed;                /* ...once there was one */
   int handler;              /* reference of the on_unhandled function */
   int outside;              /* ...and of the one for coroutines of others */
-  int reporting;            /* a report is under way */
+  struct tpi_Future *fails; /* failures that it has yet to report... */
+  int reporting;            /* ...which is under way */
   int closing;              /* nothing new is finalized any more */
   int sweeping;             /* our own __gc are called as the collector does */
   unsigned at_once; /* waits in a row that had nothing to wait for */
