@@ -19,41 +19,37 @@ local EACH = 4
 -- ------------------------------------------------------------------
 
 -- Each gets the function or its name, a chunk and its length, and answers what
--- that came to, and how many seconds it took.
+-- that came to, and how many seconds it took. Tasks can change the globals of a
+-- worker, so these use none: they get the module, and how to call a name.
 
-local function map_chunk(fn, chunk, n)
-  local tidepool = require "tidepool.core"
-  local began, results = tidepool.now(), tidepool.private.room(n)
-  if type(fn) == "string" then
-    local name, invoke = fn, tidepool.invoke
-    fn = function (value) return invoke(name, value) end
-  end
+-- In a task: a function that calls the registered one.
+local function named(tidepool, name)
+  local invoke = tidepool.invoke
+  return function (...) return invoke(name, ...) end
+end
+
+local function map_chunk(fn, chunk, n, tidepool, wrap)
+  local private = tidepool.private
+  local began, results = tidepool.now(), private.room(n)
+  fn = wrap and wrap(tidepool, fn) or fn
   for i = 1, n do
     results[i] = fn(chunk[i])
   end
-  return tidepool.private.slice(results, 1, n), tidepool.now() - began
+  return private.slice(results, 1, n), tidepool.now() - began
 end
 
-local function each_chunk(fn, chunk, n)
-  local tidepool = require "tidepool.core"
+local function each_chunk(fn, chunk, n, tidepool, wrap)
   local began = tidepool.now()
-  if type(fn) == "string" then
-    local name, invoke = fn, tidepool.invoke
-    fn = function (value) invoke(name, value) end
-  end
+  fn = wrap and wrap(tidepool, fn) or fn
   for i = 1, n do
     fn(chunk[i])
   end
   return nil, tidepool.now() - began
 end
 
-local function fold_chunk(fn, chunk, n)
-  local tidepool = require "tidepool.core"
+local function fold_chunk(fn, chunk, n, tidepool, wrap)
   local began, result = tidepool.now(), chunk[1]
-  if type(fn) == "string" then
-    local name, invoke = fn, tidepool.invoke
-    fn = function (a, b) return invoke(name, a, b) end
-  end
+  fn = wrap and wrap(tidepool, fn) or fn
   for i = 2, n do
     result = fn(result, chunk[i])
   end
@@ -115,7 +111,9 @@ function Work:send()
   while #calls < room and self.first <= self.n do
     local first = self.first
     local length = self:length(first)
-    calls[#calls + 1] = { self.fn, self:cut(first, length), length }
+    calls[#calls + 1] = {
+      self.fn, self:cut(first, length), length, core, self.wrap,
+    }
     firsts[#firsts + 1] = first
     self.first = first + length
     self.lengths[first] = length
@@ -191,7 +189,8 @@ local function begin(name, pool, fn, list, options, number)
   local workers = pool:stats().workers
   local auto = options.chunk == nil or options.chunk == "auto"
   return setmetatable({
-    pool = pool, fn = fn, list = list, n = n,
+    pool = pool, fn = fn, wrap = type(fn) == "string" and named or nil,
+    list = list, n = n,
     auto = auto, size = auto and 1 or options.chunk,
     workers = workers,
     concurrency = options.concurrency or EACH * workers,
@@ -287,7 +286,7 @@ function AsyncManager.reduce(pool, fn, list, init, options)
   work:run()
   local values, n = gather(work, init)
   if n > 1 then
-    local future = pool:call(fold_chunk, fn, values, n)
+    local future = pool:call(fold_chunk, fn, values, n, core, work.wrap)
     work.flying[0], work.lengths[0] = future, n
     future:wait()
     work:receive(0, future)
