@@ -31,6 +31,14 @@ typedef struct tpi_Handle {
 
 #pragma GCC visibility push(hidden)
 
+/* --- check.c --- */
+
+/* Is the string at `index` that word, and nothing behind a zero? */
+int tpi_is_word (lua_State *L, int index, const char *word);
+/* Raises a text with what stands at `index`, whole, in the middle. */
+int tpi_raise_about (lua_State *L, const char *before, int index,
+                     const char *after);
+
 /* --- manager.c, submit.c, options.c --- */
 
 void tpi_open_manager (lua_State *L);

@@ -5,14 +5,30 @@
 
 #include "lua/binding.h"
 
-static int unknown (lua_State *L, const char *name) {
-  const char *guess = tpi_functions_guess(name);
-  if (guess != NULL)
-    return luaL_error(L,
-                      "no function named '%s' is registered "
-                      "(did you mean '%s'?)",
-                      name, guess);
-  return luaL_error(L, "no function named '%s' is registered", name);
+int tpi_is_word (lua_State *L, int index, const char *word) {
+  size_t length;
+  const char *text = lua_tolstring(L, index, &length);
+  return length == strlen(word) && memcmp(text, word, length) == 0;
+}
+
+int tpi_raise_about (lua_State *L, const char *before, int index,
+                     const char *after) {
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 5, NULL);
+  luaL_where(L, 1);
+  lua_pushstring(L, before);
+  lua_pushvalue(L, index);
+  lua_pushstring(L, after);
+  lua_concat(L, 4);
+  return lua_error(L);
+}
+
+static int unknown (lua_State *L, int index) {
+  const char *guess = tpi_functions_guess(lua_tostring(L, index));
+  if (guess == NULL)
+    return tpi_raise_about(L, "no function named '", index, "' is registered");
+  lua_pushfstring(L, "' is registered (did you mean '%s'?)", guess);
+  return tpi_raise_about(L, "no function named '", index, lua_tostring(L, -1));
 }
 
 /* Registered functions stay for ever, so a Lua table may remember them. */
@@ -29,7 +45,7 @@ const tpi_Function *tpi_function_at (lua_State *L, int index) {
   name = luaL_checklstring(L, index, &length);
   function = strlen(name) == length ? tpi_functions_find(name) : NULL;
   if (function == NULL)
-    unknown(L, name);
+    unknown(L, index);
   lua_pushvalue(L, index);
   lua_pushlightuserdata(L, (void *)(uintptr_t)function);
   lua_rawset(L, lua_upvalueindex(TPI_UP_FUNCTIONS));

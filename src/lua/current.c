@@ -53,14 +53,14 @@ static int progress (lua_State *L) {
 
 static int get_field (lua_State *L) {
   tpi_Future *future = self(L);
-  const char *key = luaL_checkstring(L, 2);
-  if (strcmp(key, "id") == 0)
+  luaL_checkstring(L, 2);
+  if (tpi_is_word(L, 2, "id"))
     lua_pushinteger(L, (lua_Integer)future->id);
-  else if (strcmp(key, "name") == 0)
+  else if (tpi_is_word(L, 2, "name"))
     lua_pushstring(L, tpi_name_of(future));
-  else if (strcmp(key, "cancelled") == 0)
+  else if (tpi_is_word(L, 2, "cancelled"))
     lua_pushboolean(L, tpi_future_settled(future));
-  else if (strcmp(key, "progress") == 0)
+  else if (tpi_is_word(L, 2, "progress"))
     lua_pushcfunction(L, progress);
   else
     lua_pushnil(L);
@@ -104,11 +104,12 @@ static void raise_failure (lua_State *L, const tpi_List *results,
   size_t length = 0;
   const char *text =
       results->count > 0 ? tp_bytesof(&results->items[0], &length) : NULL;
-  if (text == NULL)
-    text = "not enough memory";
-  tpi_push_error(L, TPI_ERROR, text, name);
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, "value");
+  if (text != NULL)
+    lua_pushlstring(L, text, length);
+  else
+    lua_pushliteral(L, "not enough memory");
+  lua_pushvalue(L, -1);
+  tpi_make_error(L, TPI_ERROR, name);
   lua_error(L);
 }
 

@@ -196,27 +196,27 @@ void tpi_send_error (lua_State *L, tpi_List *list) {
 
 /* ---------------------------------------------------------------- */
 
-/* error -> text */
+/* error -> text, zeros and all */
 static int to_string (lua_State *L) {
-  const char *kind, *message;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  lua_getfield(L, 1, "name");    /* 2 */
-  lua_getfield(L, 1, "kind");    /* 3 */
-  lua_getfield(L, 1, "message"); /* 4 */
-  lua_getfield(L, 1, "value");   /* 5 */
-  kind = lua_tostring(L, 3);
-  message = luaL_tolstring(L, 4, NULL); /* 6 */
-  if (kind != NULL && strcmp(kind, "cancelled") == 0 && !lua_isnil(L, 5))
-    message = lua_pushfstring(L, "cancelled: %s", message);
-  if (lua_isstring(L, 2))
-    message = lua_pushfstring(L, "%s: %s", lua_tostring(L, 2), message);
-  else
-    lua_pushstring(L, message);
-  if (lua_getfield(L, 1, "traceback") == LUA_TSTRING)
-    lua_pushfstring(L, "%s\n%s", message, lua_tostring(L, -1));
-  else
-    lua_pop(L, 1);
+  lua_getfield(L, 1, "name");      /* 2 */
+  lua_getfield(L, 1, "kind");      /* 3 */
+  lua_getfield(L, 1, "value");     /* 4 */
+  lua_getfield(L, 1, "traceback"); /* 5 */
+  lua_getfield(L, 1, "message");   /* 6 */
+  if (lua_isstring(L, 2)) {
+    lua_pushvalue(L, 2);
+    lua_pushliteral(L, ": ");
+  }
+  if (lua_isstring(L, 3) && tpi_is_word(L, 3, "cancelled") && !lua_isnil(L, 4))
+    lua_pushliteral(L, "cancelled: ");
+  luaL_tolstring(L, 6, NULL);
+  if (lua_type(L, 5) == LUA_TSTRING) {
+    lua_pushliteral(L, "\n");
+    lua_pushvalue(L, 5);
+  }
+  lua_concat(L, lua_gettop(L) - 6);
   return 1;
 }
 
@@ -228,7 +228,11 @@ int tpi_l_error (lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_getfield(L, 1, "kind"); /* 2 */
-  luaL_checkoption(L, 2, "error", kinds);
+  luaL_argcheck(
+      L,
+      tpi_is_word(L, 2, kinds[luaL_checkoption(L, 2, "error", kinds)]) ||
+          lua_isnil(L, 2),
+      1, "a kind has no zeros");
   if (lua_isnil(L, 2)) {
     lua_pushliteral(L, "error");
     lua_setfield(L, 1, "kind");

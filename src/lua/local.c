@@ -284,13 +284,12 @@ void tpi_local_keep (lua_State *L, const tpi_LuaTask *task, int first) {
 
 void tpi_local_cancel (lua_State *L, const tpi_LuaTask *task) {
   tpi_Future *future = (tpi_Future *)(uintptr_t)&task->task.future;
-  const char *kind, *reason;
+  const char *reason;
   luaL_checkstack(L, 4, NULL);
   lua_getfield(L, -1, "kind");
   lua_getfield(L, -2, "value");
-  kind = lua_tostring(L, -2);
   reason = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-  if (kind != NULL && strcmp(kind, "cancelled") == 0)
+  if (lua_isstring(L, -2) && tpi_is_word(L, -2, "cancelled"))
     tpi_future_cancel(future, reason);
   lua_pop(L, 2);
 }

@@ -96,7 +96,7 @@ static int attach (lua_State *L) {
   if (strlen(name) == length)
     manager->pool = tpi_pools_find(name);
   if (manager->pool == NULL)
-    return luaL_error(L, "no manager named '%s' is open", name);
+    return tpi_raise_about(L, "no manager named '", 1, "' is open");
   adopt(S, manager);
   return 1;
 }

@@ -11,6 +11,7 @@
 #include "lua/send.h"
 
 static const char subject[] = "the value"; /* in messages */
+static const char no_object[] = "it has a metatable without __tidepool";
 
 /* The array part of what is kept, from the end: what is still to be read. */
 enum { FUNCTION, UPVALUE, SANDBOX, RECORD, DEPTH, FIELDS };
@@ -125,12 +126,13 @@ static void put (Reading *r, int name, tp_Value value) {
   tpi_send_need(r->s, tpi_table_put(list, r->record, key, value));
 }
 
-static void leave_behind (Reading *r, int name, const char *why) {
+static void leave_behind (Reading *r, int name, const char *why,
+                          size_t length) {
   tpi_List *list = r->s->list;
   tp_Value key, reason;
   int rc = tpi_send_plain(r->s->L, list, &key, name);
   tpi_send_need(r->s, rc);
-  if (tpi_list_bytes(list, &reason, why, strlen(why)) == NULL)
+  if (tpi_list_bytes(list, &reason, why, length) == NULL)
     tpi_send_need(r->s, TP_NOMEM);
   tpi_send_need(r->s, tpi_table_append(list, r->record, key));
   tpi_send_need(r->s, tpi_table_append(list, r->record, reason));
@@ -218,12 +220,16 @@ static int send (Reading *r, tp_Value *value) {
 }
 
 /* The error on top. That of an attempt begins with what it calls the value. */
-static const char *reason (lua_State *L, int attempted) {
-  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1)
-                                                    : luaL_typename(L, -1);
+static const char *reason (lua_State *L, int attempted, size_t *length) {
   size_t n = strlen(subject);
-  if (attempted && strncmp(text, subject, n) == 0 && strlen(text) > n + 2)
+  const char *text;
+  if (lua_type(L, -1) != LUA_TSTRING)
+    lua_pushstring(L, luaL_typename(L, -1));
+  text = lua_tolstring(L, -1, length);
+  if (attempted && strncmp(text, subject, n) == 0 && *length > n + 2) {
     text += n + 2; /* a colon or a comma, and a space */
+    *length -= n + 2;
+  }
   return text;
 }
 
@@ -232,6 +238,8 @@ static void send_name (Reading *r) {
   lua_State *L = r->s->L;
   int name = lua_gettop(L), ok;
   tp_Value value;
+  const char *why;
+  size_t length;
   lua_pushvalue(L, name);
   if (lua_rawget(L, r->read) == LUA_TNIL) {
     lua_pop(L, 1);
@@ -241,13 +249,14 @@ static void send_name (Reading *r) {
       return;
     }
     if (ok && is_object(L, r->s->S)) {
-      leave_behind(r, name, "it has a metatable without __tidepool");
+      leave_behind(r, name, no_object, sizeof no_object - 1);
     } else if (ok &&
                (tpi_send_plain(L, r->s->list, &value, name + 1) == TP_OK ||
                 send(r, &value))) {
       put(r, name, value);
     } else {
-      leave_behind(r, name, reason(L, ok));
+      why = reason(L, ok, &length);
+      leave_behind(r, name, why, length);
     }
   }
   lua_settop(L, name);

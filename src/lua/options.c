@@ -14,10 +14,13 @@ const char *const tpi_priorities[] = {"normal", "high", "low", NULL};
 /* A value of the right type is shown, of another its type. */
 static int bad (lua_State *L, const char *name, const char *expected,
                 int type) {
-  const char *got =
-      lua_type(L, -1) == type ? lua_tostring(L, -1) : luaL_typename(L, -1);
-  return luaL_error(L, "bad option '%s' (%s expected, got %s)", name, expected,
-                    got);
+  int value = lua_absindex(L, -1);
+  const char *before =
+      lua_pushfstring(L, "bad option '%s' (%s expected, got ", name, expected);
+  if (lua_type(L, value) == type)
+    return tpi_raise_about(L, before, value, ")");
+  lua_pushstring(L, luaL_typename(L, value));
+  return tpi_raise_about(L, before, -1, ")");
 }
 
 /* The field of that name on top; false, and nothing, when there is none. */
@@ -41,10 +44,10 @@ static void check_names (lua_State *L, int index, const char *const *names) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING)
       luaL_error(L, "unknown option (a %s as a key)", luaL_typename(L, -1));
-    while (*known != NULL && strcmp(*known, lua_tostring(L, -1)) != 0)
+    while (*known != NULL && !tpi_is_word(L, -1, *known))
       known++;
     if (*known == NULL)
-      luaL_error(L, "unknown option '%s'", lua_tostring(L, -1));
+      tpi_raise_about(L, "unknown option '", -1, "'");
   }
 }
 
@@ -98,7 +101,7 @@ static int choice (lua_State *L, int index, const char *name,
     return absent;
   if (lua_type(L, -1) != LUA_TSTRING)
     bad(L, name, expected, LUA_TSTRING);
-  while (choices[i] != NULL && strcmp(choices[i], lua_tostring(L, -1)) != 0)
+  while (choices[i] != NULL && !tpi_is_word(L, -1, choices[i]))
     i++;
   if (choices[i] == NULL)
     bad(L, name, expected, LUA_TSTRING);
@@ -129,6 +132,9 @@ static int init_option (lua_State *L, int index) {
     return 0;
   if (!lua_isfunction(L, -1) && lua_type(L, -1) != LUA_TSTRING)
     bad(L, "init", "function or name of a module", LUA_TNONE);
+  if (lua_type(L, -1) == LUA_TSTRING &&
+      strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
+    bad(L, "init", "name of a module, no zero in it,", LUA_TSTRING);
   return lua_gettop(L);
 }
 

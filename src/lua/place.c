@@ -61,9 +61,20 @@ static void warn (void *ud, const char *text, int more) {
 
 int luaopen_tidepool_core (lua_State *L);
 
+/* What is kept of it ends at a zero: those in it are shown as in Lua. */
 static int handler (lua_State *L) {
-  const char *text = luaL_tolstring(L, 1, NULL);
-  luaL_traceback(L, L, text, 1);
+  size_t length;
+  const char *text = luaL_tolstring(L, 1, &length);
+  luaL_Buffer shown;
+  luaL_buffinit(L, &shown);
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] == '\0')
+      luaL_addstring(&shown, "\\0");
+    else
+      luaL_addchar(&shown, text[i]);
+  }
+  luaL_pushresult(&shown);
+  luaL_traceback(L, L, lua_tostring(L, -1), 1);
   return 1;
 }
 

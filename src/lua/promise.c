@@ -1,6 +1,8 @@
 /*
 ** Promises: futures that Lua code settles.
 */
+#include <string.h>
+
 #include "lua/binding.h"
 
 static const char name[] = "tidepool.Promise";
@@ -125,8 +127,11 @@ static int reject (lua_State *L) {
 
 void tpi_tell_progress (lua_State *L, tpi_Future *future, int index) {
   double fraction = luaL_checknumber(L, index);
-  const char *note = luaL_optstring(L, index + 1, NULL);
+  size_t length = 0;
+  const char *note = luaL_optlstring(L, index + 1, NULL, &length);
   luaL_argcheck(L, fraction >= 0 && fraction <= 1, index, "0 to 1 expected");
+  luaL_argcheck(L, note == NULL || strlen(note) == length, index + 1,
+                "a note has no zeros");
   tpi_future_progress(future, fraction, note);
 }
 

@@ -38,8 +38,9 @@ static int receive_all (lua_State *L) {
 /* what was raised -> Error */
 static void make_error (lua_State *L, const tpi_Future *future) {
   luaL_tolstring(L, -1, NULL);
-  lua_pushfstring(L, "a result could not be rebuilt: %s", lua_tostring(L, -1));
-  lua_replace(L, -2);
+  lua_pushliteral(L, "a result could not be rebuilt: ");
+  lua_insert(L, -2);
+  lua_concat(L, 2);
   tpi_make_error(L, TPI_KIND_TRANSFER, tpi_name_of(future));
   lua_pushinteger(L, (lua_Integer)future->id);
   lua_setfield(L, -2, "id");

@@ -128,11 +128,11 @@ static int explain (lua_State *L, int named) {
     lua_getinfo(L, "f", &ar);
     lua_pushvalue(L, top);
     if (push_why(L, top + 1, named)) {
-      lua_pushfstring(L, ". The caller's '%s' was not sent: %s",
-                      lua_tostring(L, top), lua_tostring(L, -1));
       lua_pushvalue(L, top - 1);
-      lua_insert(L, -2);
-      lua_concat(L, 2);
+      lua_pushfstring(L, ". The caller's '%s' was not sent: ",
+                      lua_tostring(L, top));
+      lua_pushvalue(L, -3);
+      lua_concat(L, 3);
       lua_replace(L, top - 1);
       lua_settop(L, top - 1);
       return 1;

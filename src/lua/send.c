@@ -18,11 +18,14 @@ enum {
 
 static void add_step (lua_State *L, luaL_Buffer *b, int key, int first) {
   char number[48];
+  size_t length;
+  const char *name;
   switch (key == 0 ? LUA_TNIL : lua_type(L, key)) {
     case LUA_TSTRING:
       if (!first)
         luaL_addchar(b, '.');
-      luaL_addstring(b, lua_tostring(L, key));
+      name = lua_tolstring(L, key, &length);
+      luaL_addlstring(b, name, length);
       break;
     case LUA_TNUMBER:
       if (lua_isinteger(L, key))
@@ -83,8 +86,9 @@ int tpi_refuse (tpi_Sender *s, const tpi_Path *path, const char *why) {
   luaL_buffinit(L, &b);
   sort = add_path(L, &b, path, &steps);
   luaL_pushresult(&b);
-  return luaL_error(L, "%s, %s \"%s\": %s", lua_tostring(L, -2), sort,
-                    lua_tostring(L, -1), why);
+  lua_pushfstring(L, "%s, %s \"", lua_tostring(L, -2), sort);
+  lua_pushfstring(L, "\": %s", why);
+  return tpi_raise_about(L, lua_tostring(L, -2), -3, lua_tostring(L, -1));
 }
 
 static int refuse_type (tpi_Sender *s, int index, const tpi_Path *path) {
