@@ -52,7 +52,8 @@ describe("a string with zeros", function ()
   end)
 
   it("is whole in the way to what cannot be sent", function ()
-    shows(refused(pool.call, pool, print, { ["a\0b"] = coroutine.create(print) }),
+    local fields = { ["a\0b"] = coroutine.create(print) }
+    shows(refused(pool.call, pool, print, fields),
       '"a\0b": a coroutine cannot be sent')
   end)
 
