@@ -1,12 +1,10 @@
 -- Loops that never really wait, and waits for all of a pool: others have their
 -- turn all the same.
-local event_loops = require "spec.support.loops"
 local places = require "spec.support.places"
 local session = require "spec.support.session"
 local tidepool = require "tidepool"
 
 local assert, describe, it, after_each = assert, describe, it, after_each
-local setup, teardown, pending = setup, teardown, pending
 local limit = session.limit
 
 -- What crosses finds the globals of the worker, not those of busted.
@@ -179,13 +177,6 @@ describe("polling in a coroutine", function ()
   end)
 end)
 
--- What was attached by loading spec.support.loops shall not reach the others.
-for _, loop in ipairs(event_loops) do
-  if loop.adapter then
-    loop.module.detach()
-  end
-end
-
 local waits = {
   wait_all = function (pool) return pool:wait_all() end,
   shutdown = function (pool) return pool:shutdown() end,
@@ -194,48 +185,6 @@ local waits = {
     return true
   end,
 }
-
-for _, loop in ipairs(event_loops) do
-  describe("waiting for a pool inside of " .. loop.name, function ()
-    if loop.missing then
-      it("yields to that loop", function () pending(loop.missing) end)
-      return
-    end
-
-    setup(function () tidepool.use_loop(loop.adapter) end)
-    teardown(function () loop.module.detach() end)
-    after_each(session.finish)
-
-    for _, name in ipairs(names_of(waits)) do
-      it("yields to that loop: " .. name, function ()
-        local pool = session.pool()
-        local answer, promise = tidepool.promise()
-        local future = pool:call(function (list) return list[1]:await() end,
-          { answer })
-        local done
-        loop.run(function ()
-          done = waits[name](pool) and future:is_ready()
-        end, function ()
-          for _ = 1, 3 do loop.turn() end
-          promise:resolve() -- which the task waits for
-        end)
-        assert.is_true(done)
-      end)
-    end
-
-    it("has others go on also if nothing is to be waited for", function ()
-      local ready, ended = tidepool.spawn(function () end), false
-      ready:await()
-      loop.run(function ()
-        repeat ready:await() until ended
-      end, function ()
-        loop.turn()
-        ended = true
-      end)
-      assert.is_true(ended)
-    end)
-  end)
-end
 
 for _, name in ipairs(names_of(waits)) do
   describe("waiting for a pool by " .. name, function ()
