@@ -122,8 +122,14 @@ local function wake(signal)
   end
 end
 
-local function expire(timeout, signal)
-  tidepool.sleep(timeout)
+-- One coroutine stands for the one that waits, so that what is lost at the end
+-- of the program is counted once.
+local function expire(future, timeout, signal)
+  if future then
+    future:wait(timeout)
+  else
+    tidepool.sleep(timeout)
+  end
   wake(signal)
 end
 
@@ -162,11 +168,10 @@ local function wait(adapter, token, key, future, timeout)
   }
   local guard <close> = setmetatable({ signal = signal }, Guard)
   watch.waiting[signal] = true
-  if future then
-    guard[1] = tidepool.after(future, wake, signal)
-  end
   if timeout then
-    guard[#guard + 1] = tidepool.spawn(expire, timeout, signal)
+    guard[1] = tidepool.spawn(expire, future, timeout, signal)
+  else
+    guard[1] = tidepool.after(future, wake, signal)
   end
   attend(watch)
   while signal.state ~= "going" do

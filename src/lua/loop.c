@@ -87,20 +87,21 @@ static void close_variables (lua_State *L, tpi_Place *place, tpi_Fiber *fiber) {
 unsigned tpi_loop_close (lua_State *L, tpi_State *S) {
   tpi_Place *place;
   tpi_Fiber *fiber;
-  unsigned count;
+  unsigned count = 0;
   tpi_loop_check_fork(S);
   place = S->loop;
   if (place == NULL)
     return 0;
-  count = tpi_peek(&S->host->coroutines);
   tpi_promise_release(S->news);
   S->news = NULL;
   for (tpi_Item *i = place->parked.next; i != &place->parked; i = i->next)
     untie(fiber_at(i));
   forget_ready(S->host);
-  for (tpi_Item *i = place->parked.next; i != &place->parked; i = i->next)
-    tpi_future_cancel(tpi_fiber_future(fiber_at(i)),
-                      "its Lua state was closed");
+  for (tpi_Item *i = place->parked.next; i != &place->parked; i = i->next) {
+    int pending = tpi_future_cancel(tpi_fiber_future(fiber_at(i)),
+                                    "its Lua state was closed");
+    count += pending && !tpi_parked_at(i)->task->aside;
+  }
   while (place->parked.next != &place->parked) {
     fiber = fiber_at(place->parked.next);
     tpi_ring_remove(&fiber->parked.item);
