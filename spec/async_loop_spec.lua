@@ -614,6 +614,42 @@ describe("the adapter of luv", function ()
       result.out)
   end)
 
+  -- As busted does for each of its files.
+  it("may be loaded again while somebody waits", function ()
+    if adapter_of "luv".missing then
+      pending(adapter_of "luv".missing)
+      return
+    end
+    local result = process.program [[
+      local tidepool = require "tidepool"
+      local uv = require "luv"
+      local first, second = {}, {}
+      local function load(copy)
+        package.loaded["tidepool.loop.luv"] = nil
+        copy.detach = require "tidepool.loop.luv".detach
+        local future
+        future, copy.promise = tidepool.promise()
+        coroutine.wrap(function ()
+          copy.got = future:await()
+          if copy.on_end then copy.on_end() end
+        end)()
+      end
+      load(first)
+      first.detach()
+      load(second)
+      function first.on_end() -- the second alone keeps the loop running
+        tidepool.after(tidepool.call("tidepool.sleep", 0.01), function ()
+          second.promise:resolve "second"
+        end)
+      end
+      first.promise:resolve "first"
+      uv.run()
+      print(first.got, second.got, uv.loop_alive())
+    ]]
+    assert.are.equal(0, result.code, result.err)
+    assert.are.equal("first\tsecond\tfalse\n", result.out)
+  end)
+
   -- As of any callback: luv prints it and ends the program.
   it("lets an error in a coroutine be one of its callback", function ()
     if adapter_of "luv".missing then

@@ -12,6 +12,12 @@ local luv = {}
 local main = debug.getregistry()[1]
 local ours = setmetatable({}, { __mode = "k" })
 
+-- Stands for the loop of this Lua state, of which there is one however often
+-- this file is loaded:
+--   poll   the handle that watches tidepool's descriptor
+--   fd     that descriptor
+local watched = tidepool.private.kept("luv", "")
+
 -- Those that go on at the next turn of the loop, oldest first. An idle handle
 -- has libuv look at once, but after timers and descriptors had their turn.
 local queue, first, free = {}, 1, 1
@@ -55,7 +61,7 @@ local function running()
   local co = coroutine.running()
   if ours[co] or loop.resumer() == main and not generates() then
     ours[co] = true
-    return { co = co, paused = false }
+    return { co = co, paused = false }, watched
   end
 end
 
@@ -65,25 +71,23 @@ local function pause(token)
   token.paused = false
 end
 
-local poll, watched
-
 -- One handle for good: libuv wants no two of one descriptor. Once nobody
 -- waits, it watches on, but does not keep the loop running.
 local function watch(fd, step)
-  if watched ~= fd then -- after a fork it is another one
-    if poll then
-      poll:close()
-      poll, watched = nil, nil
+  if watched.fd ~= fd then -- after a fork it is another one
+    if watched.poll then
+      watched.poll:close()
+      watched.poll, watched.fd = nil, nil
     end
     local handle, err = uv.new_poll(fd)
     if not handle then
       error("libuv cannot watch tidepool.fd(): " .. err, 0)
     end
-    poll, watched = handle, fd
-    poll:start("r", step)
+    watched.poll, watched.fd = handle, fd
+    handle:start("r", step)
   end
-  poll:ref()
-  return function () poll:unref() end
+  watched.poll:ref()
+  return function () watched.poll:unref() end
 end
 
 --- A function that runs `f` as a coroutine that may await wherever it is
