@@ -46,6 +46,7 @@ static const tpi_Class class = {
 /* The pool has retained it for that. */
 static void tell (tpi_Waiter *w, tpi_Waiter **more) {
   Drain *d = (Drain *)(void *)((char *)w - offsetof(Drain, waiter));
+  tpi_pool_unbar(d->pool, &d->barrier); /* workers look only at what waits */
   tpi_future_settle(&d->future, TPI_COMPLETED, more);
   tpi_future_release(&d->future);
 }

@@ -16,11 +16,20 @@ static double seconds_at (lua_State *L, int index) {
   return lua_isnil(L, index) ? -1 : lua_tonumber(L, index);
 }
 
-/* manager seconds -> */
+/* It goes at once, and not when it is collected: workers look at it. */
+static void drop (tpi_Handle *drain) {
+  if (drain == NULL)
+    return;
+  tpi_future_release(drain->future);
+  drain->future = NULL;
+}
+
+/* manager seconds [Future] -> */
 static int waited (lua_State *L, int how, int rc) {
   tpi_State *S = tpi_state(L);
   tpi_Manager *manager = lua_touserdata(L, 1);
   tpi_Parker p;
+  drop(lua_touserdata(L, 3));
   if (rc == TP_BROKEN)
     return tpi_raise_code(L, rc, NULL);
   if (rc != TP_OK && how & DRAINS)
