@@ -48,6 +48,7 @@ enum { TPI_LINE = 64 }; /* bytes that travel between processors together */
 /* A hint to the processor: we are about to write all of this. */
 static inline void tpi_expect (const void *p, size_t size) {
 #if defined(__GNUC__)
+#pragma GCC unroll 8
   for (size_t i = 0; i < size; i += TPI_LINE)
     __builtin_prefetch((const char *)p + i, 1);
 #else
