@@ -174,15 +174,16 @@ void tpi_pool_look_locked (tp_Manager *pool, tpi_Effects *effects) {
 }
 
 int tpi_pool_bar (tp_Manager *pool, tpi_Barrier *b) {
+  int stands;
   tpi_lock(&pool->lock);
   b->before = pool->submitted;
   b->next = tpi_peek(&pool->barriers);
   tpi_put(&pool->barriers, b); /* before we look: see tpi_pool_concluded */
-  b->stands = waits_locked(b, pool);
-  if (!b->stands)
+  stands = b->stands = waits_locked(b, pool);
+  if (!stands)
     tpi_put(&pool->barriers, b->next);
   tpi_unlock(&pool->lock);
-  return b->stands;
+  return stands; /* from here on it may be told, and taken away */
 }
 
 void tpi_pool_unbar (tp_Manager *pool, tpi_Barrier *b) {
