@@ -82,8 +82,10 @@ int tpi_push_results (lua_State *L, const tpi_State *S,
   }
   if (tpi_has_metatable(L, -1, S->error_mt))
     return -1;
-  if (heavy && handle->readers == 1 &&
-      tpi_load(&future->refs) == 1) /* pairs with its releases */
+  /* Keeping them may have run a finalizer that lent them to C code. The load
+     pairs with the releases of the future. */
+  if (heavy && handle->readers == 1 && !tpi_peek(&future->lent) &&
+      tpi_load(&future->refs) == 1)
     free_values(results);
   luaL_checkstack(L, n, "too many results");
   for (int i = 1; i <= n; i++)
