@@ -137,7 +137,7 @@ static int is_wanted_locked (const tp_Manager *pool, tpi_Task *task) {
     for (const tpi_Run *r = w->runs; r != NULL && w->sleeps != NULL;
          r = r->outer) {
       if (r->task != NULL && r->task != task &&
-          tpi_future_hangs_on(&r->task->future, &task->future))
+          tpi_future_hangs_on(&r->task->future, &task->future, 1))
         return 1;
     }
   }
@@ -147,7 +147,7 @@ static int is_wanted_locked (const tp_Manager *pool, tpi_Task *task) {
 /* Does a task that follows others wait for that one in the end? */
 static int is_followed_locked (const tp_Manager *pool, tpi_Task *task) {
   for (tpi_Item *i = pool->held.next; i != &pool->held; i = i->next) {
-    if (tpi_future_hangs_on(&tpi_task_held(i)->future, &task->future))
+    if (tpi_future_hangs_on(&tpi_task_held(i)->future, &task->future, 1))
       return 1;
   }
   return 0;
@@ -198,7 +198,7 @@ tpi_Task *tpi_pool_untangle (tpi_Worker *worker, tpi_Run *run,
   tpi_lock(&pool->lock);
   for (p = &worker->told; *p != NULL; p = &(*p)->next) {
     if ((*p)->task->place == TPI_PINNED ||
-        tpi_future_hangs_on(future, &(*p)->task->future) ||
+        tpi_future_hangs_on(future, &(*p)->task->future, 1) ||
         is_wanted_locked(pool, (*p)->task)) {
       found = (*p)->task;
       break;

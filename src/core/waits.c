@@ -22,7 +22,8 @@ struct Look {
   /* Is it what is looked for? That is stuck. */
   int (*is_it)(const Look *look, tpi_Future *future);
   const void *what;
-  int wishes;    /* only what they wait for by their own will, without limit */
+  int held_up;   /* also what holds them up, not only what they wait for */
+  int limited;   /* also what they wait for with a time limit */
   int any;       /* one that waits for the first of several is stuck only when
                     all are; else one will do, as everywhere */
   uint64_t first, pass;
@@ -50,10 +51,10 @@ static tpi_Future *only (tpi_Future *f, tpi_Future *next) {
 /* The next of those that it waits for, or NULL. */
 static tpi_Future *ahead (const Look *look, tpi_Future *f) {
   const tpi_Task *task = tpi_task_of(f);
-  if (f->class->task && task->covered && !look->wishes)
+  if (f->class->task && task->covered && look->held_up)
     return only(f, covered_by(f));
   if (f->class->task && task->awaits != NULL)
-    return look->wishes && task->limited ? NULL : only(f, task->awaits);
+    return task->limited && !look->limited ? NULL : only(f, task->awaits);
   return f->class->next != NULL ? f->class->next(f, &f->trail.at) : NULL;
 }
 
@@ -130,8 +131,9 @@ static int look_locked (Look *look, tpi_Future *from) {
 static int is_this (const Look *look, tpi_Future *f) { return f == look->what; }
 
 /* Can it not settle before `own` has? */
-static int is_stuck_locked (tpi_Future *f, const tpi_Future *own, int wishes) {
-  Look look = {.is_it = is_this, .what = own, .wishes = wishes, .any = 1};
+static int is_stuck_locked (tpi_Future *f, const tpi_Future *own,
+                            int held_up) {
+  Look look = {.is_it = is_this, .what = own, .held_up = held_up, .any = 1};
   return look_locked(&look, f);
 }
 
@@ -176,7 +178,7 @@ static void add_name (tpi_Future *f, char **at, const char *end) {
 /* a (id 1) > b (id 2) > itself */
 static void describe_locked (tpi_Future *own, tpi_Future *awaited, char *ring,
                              size_t size) {
-  Look look = {.is_it = is_this, .what = own, .wishes = 1, .any = 0};
+  Look look = {.is_it = is_this, .what = own};
   tpi_Future *first = NULL, *f;
   char *at = ring;
   look_locked(&look, awaited);
@@ -224,11 +226,11 @@ static int check_locked (tpi_Task *task, tpi_Future *awaited, int how,
   tpi_Future *own = &task->future;
   if ((how & TPI_LIMITED) || !is_sought(task))
     return TP_OK;
-  if (is_stuck_locked(awaited, own, 1)) {
+  if (is_stuck_locked(awaited, own, 0)) {
     describe_locked(own, awaited, ring, size);
     return TP_INVALID;
   }
-  return !(how & TPI_YIELDS) && is_stuck_locked(awaited, own, 0) ? TP_FULL
+  return !(how & TPI_YIELDS) && is_stuck_locked(awaited, own, 1) ? TP_FULL
                                                                  : TP_OK;
 }
 
@@ -280,7 +282,7 @@ int tpi_future_adopts (tpi_Future *future, tpi_Future *other,
   tpi_lock(&lock);
   tpi_future_seek(other);
   if (other == future || (tpi_peek(&future->sought) &&
-                          is_stuck_locked(other, future, 1))) {
+                          is_stuck_locked(other, future, 0))) {
     describe_locked(future, other, ring, size);
     rc = TP_INVALID;
   } else if (!tpi_future_claim(future)) {
@@ -319,8 +321,9 @@ void tpi_task_uncover (tpi_Cover *cover) {
 /* What must run first                                               */
 /* ---------------------------------------------------------------- */
 
-int tpi_future_hangs_on (tpi_Future *future, tpi_Future *other) {
-  Look look = {.is_it = is_this, .what = other};
+int tpi_future_hangs_on (tpi_Future *future, tpi_Future *other, int held_up) {
+  Look look = {
+      .is_it = is_this, .what = other, .held_up = held_up, .limited = 1};
   int hangs;
   tpi_lock(&lock);
   hangs = look_locked(&look, future);
@@ -335,7 +338,7 @@ static int is_unbegun (const Look *look, tpi_Future *f) {
 }
 
 tpi_Future *tpi_future_unbegun (tpi_Future *future, const tp_Manager *pool) {
-  Look look = {.is_it = is_unbegun, .what = pool};
+  Look look = {.is_it = is_unbegun, .what = pool, .held_up = 1, .limited = 1};
   tpi_Future *found = NULL;
   tpi_lock(&lock);
   if (look_locked(&look, future))

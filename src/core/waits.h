@@ -65,8 +65,9 @@ void tpi_task_uncover (tpi_Cover *cover);
 int tpi_future_adopts (tpi_Future *future, tpi_Future *other,
                        _Atomic(tpi_Future *) *at, char *ring, size_t size);
 
-/* Does the future stand in the way of this one, in whatever way? */
-int tpi_future_hangs_on (tpi_Future *future, tpi_Future *other);
+/* Does the future wait for the other one, by way of others or not? If `held_up`,
+   also counts what only runs on top of a task. */
+int tpi_future_hangs_on (tpi_Future *future, tpi_Future *other, int held_up);
 /* A task of that pool that it hangs on, or itself, that nobody has begun with
    and that waits for nothing; retained; or NULL. */
 tpi_Future *tpi_future_unbegun (tpi_Future *future, const tp_Manager *pool);

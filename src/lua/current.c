@@ -152,7 +152,7 @@ int tpi_l_waits_for_this (lua_State *L) {
   const tpi_State *S = tpi_state(L);
   tpi_Future *future = tpi_check_future(L, S, 1);
   tpi_Fiber *fiber = fiber_of(S);
-  lua_pushboolean(L, fiber != NULL &&
-                         tpi_future_hangs_on(future, tpi_fiber_future(fiber)));
+  lua_pushboolean(L, fiber != NULL && tpi_future_hangs_on(
+                                          future, tpi_fiber_future(fiber), 0));
   return 1;
 }

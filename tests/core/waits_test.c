@@ -224,7 +224,8 @@ static void who_runs_on_top_must_not_wait_for_what_is_below (void **state) {
   tpi_task_cover(&cover, below, &top->future);
   assert_int_equal(await(top, below, 0), TP_FULL);
   assert_int_equal(await(top, below, TPI_YIELDS), TP_OK);
-  assert_true(tpi_future_hangs_on(&below->future, &top->future));
+  assert_true(tpi_future_hangs_on(&below->future, &top->future, 1));
+  assert_false(tpi_future_hangs_on(&below->future, &top->future, 0));
   tpi_task_awaits_no_more(top);
   tpi_task_uncover(&cover);
   assert_int_equal(await(top, below, 0), TP_OK);
