@@ -197,7 +197,7 @@ describe("a host program", function ()
     end
     local result = ended(0, host("host_fork", "tests/exit/fork.lua",
       process.leaving))
-    assert.are.equal("", result.err)
+    assert.are.equal("", rest_of(result))
     assert.are.equal("forked\n", result.out)
   end)
 
@@ -208,7 +208,7 @@ describe("a host program", function ()
     end
     local result = ended(0, host("host_fork",
       "tests/exit/fork_coroutines.lua", process.leaving))
-    assert.are.equal("", result.err)
+    assert.are.equal("", rest_of(result))
     assert.are.equal("forked\n", result.out)
   end)
 end)
