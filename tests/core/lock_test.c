@@ -122,6 +122,7 @@ static void take_in_child (Holder *h, int crowded) {
   pthread_t thread;
   tpi_generation_next();
   tpi_locks_forget();
+  tpi_words_forget();
   alarm(60);
   if (crowded) {
     tpi_put(&h->holds, 0);
