@@ -1,5 +1,6 @@
 -- Waits that could never end: who would close the ring is told, whatever the
 -- ring goes through.
+local names_of = require "spec.support.names"
 local session = require "spec.support.session"
 local tidepool = require "tidepool"
 
@@ -88,15 +89,6 @@ local ways = {
     return pool:call(print, f):await()
   end,
 }
-
-local function names_of(list)
-  local names = {}
-  for name in pairs(list) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
 
 -- A task, and the future that it gets is its own.
 local function task_of(pool, f, ...)

@@ -1,5 +1,6 @@
 -- Loops that never really wait, and waits for all of a pool: others have their
 -- turn all the same.
+local names_of = require "spec.support.names"
 local places = require "spec.support.places"
 local session = require "spec.support.session"
 local tidepool = require "tidepool"
@@ -74,15 +75,6 @@ local in_program = {
     while true do tidepool.poll(3600) end
   end,
 }
-
-local function names_of(list)
-  local names = {}
-  for name in pairs(list) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
 
 -- Others run meanwhile, and a cancel is noticed.
 local function lets_others_run(loop)
