@@ -8,7 +8,6 @@ local tidepool = require "tidepool"
 local before_each, describe, it = before_each, describe, it
 local after_each = after_each
 local expect = assert
-local _ENV = _G -- luacheck: ignore 211
 
 local limit = session.limit
 local LIMIT = 400000
@@ -32,14 +31,14 @@ local hogs = {
     while true do list[#list + 1] = coroutine.create(function () end) end
   end,
   ["a global table"] = function ()
-    hoard = {}
-    while true do hoard[#hoard + 1] = { {} } end
+    _G.hoard = {}
+    while true do _G.hoard[#_G.hoard + 1] = { {} } end
   end,
 }
 
 -- More of the last of these.
 local function append()
-  while true do hoard[#hoard + 1] = { {} } end
+  while true do _G.hoard[#_G.hoard + 1] = { {} } end
 end
 
 local function modest()
@@ -106,7 +105,7 @@ describe("memory_limit", function ()
       }
       expect.are.equal("made", pool:call(function ()
         local was = made
-        made = "used"
+        _G.made = "used"
         return was
       end):await(limit))
       fails_for_memory(pool:call(hogs["a global table"]))
@@ -115,7 +114,7 @@ describe("memory_limit", function ()
       end):await(limit))
       fails_for_memory(pool:call(append))
       local state, hoard = pool:call(function ()
-        return made, hoard
+        return made, _G.hoard
       end):await(limit)
       expect.are.equal("made", state)
       expect.is_nil(hoard)

@@ -7,9 +7,6 @@ local tidepool = require "tidepool"
 local assert, describe, it, after_each = assert, describe, it, after_each
 local limit = session.limit
 
--- What crosses finds the globals of the worker, not those of busted.
-local _ENV = _G -- luacheck: ignore 211
-
 -- What f answers, and the failures that nobody has read meanwhile, as one text.
 local function overheard(f, ...)
   local heard = {}

@@ -8,9 +8,6 @@ local tidepool = require "tidepool"
 local assert, describe, it, after_each = assert, describe, it, after_each
 local limit = session.limit
 
--- What crosses finds the globals of the worker, not those of busted.
-local _ENV = _G -- luacheck: ignore 211
-
 -- Each gets a future that has settled, and goes on for ever.
 local loops = {
   await = function (ready) while true do ready:await() end end,
