@@ -103,6 +103,17 @@ describe("again and again, nothing is left of", function ()
     end)
   end)
 
+  it("coroutines that wait for news", function ()
+    tidepool.run(function ()
+      growth.none(function ()
+        local done = pool:call("tidepool.sleep", 0.0001)
+        while not done:is_ready() do
+          tidepool.poll(session.limit)
+        end
+      end)
+    end)
+  end)
+
   it("sleeps that are cut short", function ()
     growth.none(function ()
       tidepool.spawn(tidepool.sleep, 3600):cancel()

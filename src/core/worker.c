@@ -5,7 +5,8 @@
 #include "core/pool.h"
 #include "core/thread.h"
 
-enum { MOST_DEPTH = 32 }; /* tasks that help on one stack */
+enum { MOST_DEPTH = 32 };  /* tasks that help on one stack */
+enum { MOST_STACKS = 16 }; /* spare workers for tasks that find theirs full */
 
 /* One of two counters, and back again if somebody else settles first. They
    go up before, so that who has seen the future settle sees them; for a few
@@ -186,42 +187,53 @@ int tpi_worker_help (tpi_Worker *worker, tpi_Task *task) {
 
 /*
 ** If all workers were blocked, what they wait for might stand in the queue
-** and never run: then a spare one stands in, at most as many as the pool has
-** workers. It leaves when it finds itself one too many. The same holds for a
-** task that waits for room in its own pool.
+** and never run: then a spare one stands in. It leaves when it finds itself
+** one too many. The same holds for a task that waits for room in its own pool.
+** There are at most as many spares as the pool has workers, and some more where
+** the stacks are full: a fresh one has room on its own.
 */
+static int needs_spare_locked (const tpi_Worker *worker) {
+  const tp_Manager *pool = worker->pool;
+  unsigned most = 2 * pool->workers;
+  if (worker->depth >= MOST_DEPTH)
+    most += MOST_STACKS;
+  return pool->alive == pool->blocked && pool->alive < most;
+}
+
+/* Unlocks. Does any worker move now? */
+static int unlock_with_spare (tpi_Worker *worker, tpi_Effects *effects) {
+  tp_Manager *pool = worker->pool;
+  int spare = needs_spare_locked(worker), moves;
+  pool->alive += spare ? 1 : 0;
+  moves = pool->alive > pool->blocked;
+  if (!moves)
+    tpi_pool_unstick_locked(pool, effects);
+  tpi_pool_unlock(pool, effects);
+  if (spare && tpi_worker_start(pool) != TP_OK) {
+    tpi_lock(&pool->lock);
+    pool->alive--;
+    moves = 0;
+    tpi_pool_unstick_locked(pool, effects);
+    tpi_pool_unlock(pool, effects);
+  }
+  return moves;
+}
+
 int tpi_worker_block (tpi_Worker *worker) {
   tp_Manager *pool = worker->pool;
   tpi_Effects effects = {NULL, NULL, NULL};
-  int spare, moves;
   if (worker->left)
     return 1; /* nobody counts on it any more */
   tpi_lock(&pool->lock);
   pool->blocked += worker->blocks++ == 0;
   tpi_pool_lend_slot_locked(worker, &effects);
-  spare = pool->alive == pool->blocked && pool->alive < 2 * pool->workers;
-  pool->alive += spare ? 1 : 0;
-  moves = pool->alive > pool->blocked;
-  if (!moves)
-    tpi_pool_unstick_locked(pool, &effects);
-  tpi_pool_unlock(pool, &effects);
-  if (spare && tpi_worker_start(pool) != TP_OK) {
-    tpi_lock(&pool->lock);
-    pool->alive--;
-    moves = 0;
-    tpi_pool_unstick_locked(pool, &effects);
-    tpi_pool_unlock(pool, &effects);
-  }
-  return moves;
+  return unlock_with_spare(worker, &effects);
 }
 
 int tpi_worker_stuck (tpi_Worker *worker) {
-  tp_Manager *pool = worker->pool;
-  int stuck;
-  tpi_lock(&pool->lock);
-  stuck = pool->alive <= pool->blocked;
-  tpi_unlock(&pool->lock);
-  return stuck;
+  tpi_Effects effects = {NULL, NULL, NULL};
+  tpi_lock(&worker->pool->lock);
+  return !unlock_with_spare(worker, &effects);
 }
 
 void tpi_worker_unblock (tpi_Worker *worker) {

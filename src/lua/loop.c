@@ -82,6 +82,16 @@ static void close_variables (lua_State *L, tpi_Place *place, tpi_Fiber *fiber) {
   }
 }
 
+/* Lets go of the writers' reference and of the one that made it. */
+static void drop_news (tpi_State *S) {
+  tp_Promise *promise = S->news;
+  if (promise == NULL)
+    return;
+  S->news = NULL;
+  tpi_promise_release(promise);
+  tpi_future_release(&promise->future);
+}
+
 /* All of them are over before the first handler runs, so that none waits for
    another. */
 unsigned tpi_loop_close (lua_State *L, tpi_State *S) {
@@ -92,8 +102,7 @@ unsigned tpi_loop_close (lua_State *L, tpi_State *S) {
   place = S->loop;
   if (place == NULL)
     return 0;
-  tpi_promise_release(S->news);
-  S->news = NULL;
+  drop_news(S);
   for (tpi_Item *i = place->parked.next; i != &place->parked; i = i->next)
     untie(fiber_at(i));
   forget_ready(S->host);
@@ -190,16 +199,14 @@ static int is_over (const tpi_Handle *handle) {
 
 void tpi_loop_tell_news (tpi_State *S) {
   tpi_Host *host = S->host;
-  tp_Promise *promise = S->news;
   tpi_List nothing;
-  if (promise == NULL)
+  if (S->news == NULL)
     return;
-  S->news = NULL;
   host->polled = 0;
   tpi_and(&host->listens, ~(unsigned)TPI_POLLED);
   tpi_list_init(&nothing, NULL, 0);
-  tpi_promise_resolve(promise, &nothing);
-  tpi_promise_release(promise);
+  tpi_promise_resolve(S->news, &nothing);
+  drop_news(S);
   tpi_host_hear(host);
 }
 

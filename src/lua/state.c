@@ -104,12 +104,13 @@ int tpi_state_collects (lua_State *L) {
   return S->sweeping || is_from_collector(L);
 }
 
-/* Finalizes what the collector will not. */
+/* Finalizes what the collector will not. A State that memory did not suffice
+   to set up has no table of upvalues, and nothing in it. */
 static void sweep (lua_State *L, tpi_State *S) {
-  if (!lua_checkstack(L, 8))
+  if (!lua_checkstack(L, 8) ||
+      lua_rawgetp(L, LUA_REGISTRYINDEX, &key) != LUA_TTABLE)
     return;
   S->sweeping = 1;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
   lua_rawgeti(L, -1, TPI_UP_LATE);
   lua_pushnil(L); /* it stays as it is from here on */
   lua_rawseti(L, -3, TPI_UP_LATE);
