@@ -1,29 +1,44 @@
 #!/bin/sh
-# Runs specs with busted: run-specs.sh [busted's arguments]
-# Called through scripts/run.sh. Sanitized builds run in TIDEPOOL_LUA, which
-# is no `lua`: busted is started as a script of it.
+# Runs specs with busted: run-specs.sh [FILE or FOLDER...]
+# Called through scripts/run.sh. Each file has a process of its own, so that
+# none inherits what another one left, and checkers that remember every thread
+# stay fast. As many run at a time as there are processors, or SPEC_JOBS; what
+# one prints appears when it has ended. SPEC_JOBS=0 runs all of them in one
+# process, as `busted` does.
 
-runner=$(dirname "$0")/busted.lua
+self=$0
+jobs=${SPEC_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
 
-# A process for each file: run_files COMMAND...
-run_files () {
-  status=0
-  for file in $files; do
-    "$@" "$runner" --output=plainTerminal "$file" </dev/null || status=$?
-  done
-  exit $status
+# Sanitized builds run in TIDEPOOL_LUA, which is no `lua`: busted is started as
+# a script of it.
+run () { # run FILE...
+  runner=$(dirname "$self")/busted.lua
+  case $TIDEPOOL_SANITIZER in
+    '') "${BUSTED:-busted}" --lua="${TIDEPOOL_LUA:-lua5.4}" "$@" ;;
+    valgrind) "$(dirname "$self")/valgrind.sh" "${TIDEPOOL_LUA:-lua5.4}" \
+      "$runner" --output=plainTerminal "$@" ;;
+    *) "$TIDEPOOL_LUA" "$runner" --output=plainTerminal "$@" ;;
+  esac </dev/null
 }
 
-# Checkers that remember every thread and every stack get slow where a
-# thousand threads were, and want memory.
-case $TIDEPOOL_SANITIZER in
-  valgrind | thread)
-    files=$*
-    [ "$*" = spec ] && files=$(echo spec/*_spec.lua)
-    [ "$TIDEPOOL_SANITIZER" = thread ] && run_files "$TIDEPOOL_LUA"
-    run_files "$(dirname "$0")/valgrind.sh" "${TIDEPOOL_LUA:-lua5.4}" ;;
-esac
-if [ -n "$TIDEPOOL_SANITIZER" ]; then
-  exec "$TIDEPOOL_LUA" "$runner" --output=plainTerminal "$@" </dev/null
+if [ "$1" = --one ]; then
+  log=$(mktemp) || exit 1
+  trap 'rm -f "$log"' EXIT
+  echo "== $2" >"$log"
+  run "$2" >>"$log" 2>&1
+  status=$?
+  cat "$log"
+  exit $status
 fi
-exec "${BUSTED:-busted}" --lua="${TIDEPOOL_LUA:-lua5.4}" "$@"
+if [ "$jobs" = 0 ] || [ -f "$*" ]; then
+  run "$@"
+  exit
+fi
+# The long ones first, so that none is left to run alone at the end.
+first='in_the_middle exit async_map'
+{
+  for name in $first; do
+    find "$@" -name "${name}_spec.lua"
+  done
+  find "$@" -name '*_spec.lua' | sort
+} | awk '!seen[$0]++' | xargs -P "$jobs" -n 1 "$self" --one
