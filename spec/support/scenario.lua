@@ -120,18 +120,18 @@ local scenarios = {
   end, "1" },
 
   run = { function ()
-    local n = 0
+    local ended = {}
     local x = tidepool.run(function ()
-      for _ = 1, 3 do
+      for i = 1, 3 do
         tidepool.spawn(function ()
           tidepool.sleep(0)
-          n = n + 1
+          ended[i] = i
         end)
       end
       return 5
     end)
-    return x, n
-  end, "5 3" },
+    return x, table.unpack(ended, 1, 3)
+  end, "5 1 2 3" },
 
   ["map, each and reduce"] = { function ()
     local pool, list = tidepool.default(), { 1, 2, 3 }
