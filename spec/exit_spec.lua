@@ -190,9 +190,8 @@ describe("a host program", function ()
   end)
 
   it("may fork in the middle", function ()
-    if session.check == "thread" then
-      -- It still counts the parent's threads, whose ids the child's get.
-      pending "ThreadSanitizer knows no threads of a child"
+    if session.unforkable then
+      pending(session.unforkable)
       return
     end
     local result = ended(0, host("host_fork", "tests/exit/fork.lua",
@@ -202,8 +201,8 @@ describe("a host program", function ()
   end)
 
   it("may fork with coroutines that wait", function ()
-    if session.check == "thread" then
-      pending "ThreadSanitizer knows no threads of a child"
+    if session.unforkable then
+      pending(session.unforkable)
       return
     end
     local result = ended(0, host("host_fork",

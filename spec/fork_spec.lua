@@ -21,10 +21,9 @@ local function script(name)
 end
 
 describe("the child of a fork", function ()
-  if session.check == "thread" then
-    -- It still counts the parent's threads, whose ids the child's get.
+  if session.unforkable then
     it("may have threads", function ()
-      pending "ThreadSanitizer knows no threads of a child"
+      pending(session.unforkable)
     end)
     return
   end
@@ -46,10 +45,6 @@ describe("the child of a fork", function ()
   end)
 
   it("never waits for a lock that a thread of the parent held", function ()
-    if session.check == "address" then
-      pending "AddressSanitizer's own locks are held for ever in a child"
-      return
-    end
     forks("host_forks", "locked")
   end)
 

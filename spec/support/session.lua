@@ -21,6 +21,15 @@ session.long = os.getenv "TIDEPOOL_LONG" == "1"
 local check = os.getenv "TIDEPOOL_SANITIZER" or os.getenv "TIDEPOOL_CHECK"
 session.check = check ~= "" and check or nil
 
+-- Why what forks while threads run cannot be checked here, or nil. valgrind
+-- checks it.
+session.unforkable = ({
+  -- It still counts the parent's threads, whose ids the child's get.
+  thread = "ThreadSanitizer knows no threads of a child",
+  -- Those of its allocator, if a thread of the parent was in it.
+  address = "AddressSanitizer's own locks are held for ever in a child",
+})[session.check or ""]
+
 local pools, gates, spare, serial = {}, {}, {}, 0
 
 -- Monotonic seconds.

@@ -97,14 +97,18 @@ static int run (lua_State *L, int argc, char **argv) {
   return report(L, argv[0], status);
 }
 
+static void flush (void) { fflush(stdout); }
+
 int main (int argc, char **argv) {
   lua_State *L = luaL_newstate();
   int status;
   if (L == NULL)
     return EXIT_FAILURE;
   luaL_openlibs(L);
-  /* A leak found at the end must not cost the lines printed before it. */
-  setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+  /* A leak found at the end must not cost the lines printed before it. (Lines
+     that are flushed one by one would, but then the C library keeps from us
+     that a pipe is broken.) */
+  atexit(flush);
   status = run(L, argc, argv);
   lua_close(L);
   return status;
