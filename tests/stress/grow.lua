@@ -3,6 +3,7 @@
 -- Answers a table of functions. What it makes is remembered weakly, so that
 -- `left` can tell what has not gone.
 
+local testmod = require "testmod"
 local tidepool = require "tidepool"
 local random = math.random
 
@@ -403,11 +404,13 @@ end
 
 grow.remember = remember
 
---- Cancels all that is left, and counts what is still there after that; a
--- coroutine that was cancelled takes a turn or two to end.
+--- Cancels all that is left, and counts what is still there after that. A
+-- coroutine that was cancelled takes a turn or two to end, and a worker that
+-- was lent something its time until it collects its garbage.
 -- @return nothing, or what went wrong, or is left
 function grow.left()
-  for _ = 1, 200 do
+  local deadline = testmod.now() + 60
+  repeat
     for thing in pairs(seen) do
       if tidepool.is_future(thing) then
         pcall(thing.cancel, thing, "the round is over")
@@ -420,7 +423,7 @@ function grow.left()
       and (opened == closed or tidepool.current())) then
       break
     end
-  end
+  until testmod.now() > deadline
   if tidepool.current() then
     opened, closed = 0, 0
   end
