@@ -95,6 +95,24 @@ local function lets_others_run(loop)
   return restless:state()
 end
 
+-- So does one that waits in the middle of something that cannot yield.
+local function lets_nested_waits_end(loop)
+  local tidepool = require "tidepool" -- luacheck: ignore 431
+  local ready = tidepool.spawn(function () return 1 end)
+  ready:await()
+  local restless = tidepool.spawn(loop, ready)
+  local result
+  local _ = ("x"):gsub("x", function ()
+    tidepool.sleep(0.001)
+    result = tidepool.spawn(function ()
+      tidepool.sleep(0.001)
+      return 1
+    end):await()
+  end)
+  restless:cancel()
+  return result
+end
+
 for _, place in ipairs(places) do
   describe("a loop that never really waits, " .. place.name .. ",", function ()
     after_each(session.finish)
@@ -102,6 +120,10 @@ for _, place in ipairs(places) do
     for _, name in ipairs(names_of(loops)) do
       it("lets others run, and is cancelled: " .. name, function ()
         assert.are.equal("cancelled", place.run(lets_others_run, loops[name]))
+      end)
+
+      it("lets a wait that cannot yield come to its end: " .. name, function ()
+        assert.are.equal(1, place.run(lets_nested_waits_end, loops[name]))
       end)
     end
 

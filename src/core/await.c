@@ -46,25 +46,28 @@ static void leave (tpi_Future *future, tpi_Waiter *waiter, atomic_uint *done) {
     tpi_relax();
 }
 
-/* Goes on with parked tasks of this worker that the future, or a blocked
-   worker, waits for, and with the coroutines that they spawned: nobody else
-   can. What runs on top of our task holds it
-   up until it returns or parks, so it must not wait for it. False when it
-   would come too deep on the stack. */
-static int untangle (tpi_Worker *worker, tpi_Task *task, tpi_Future *future) {
+/* Goes on with a parked task of this worker that the future, or a blocked
+   worker, waits for, or with a coroutine that one of them spawned: nobody else
+   can. One at a time, for some go on again and again. What runs on top of our
+   task holds it up until it returns or parks, so it must not wait for it. False
+   when it would come too deep on the stack. */
+static int untangle (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
+                     int *helped) {
   tpi_Run frame = {NULL, NULL};
-  while (worker->depth < MOST_DEPTH) {
-    tpi_Task *other = tpi_pool_untangle(worker, &frame, future);
-    tpi_Cover cover;
-    if (other == NULL)
-      return 1;
-    tpi_future_retain(&other->future);
-    tpi_task_cover(&cover, task, &other->future);
-    tpi_worker_on_top(worker, &frame, other);
-    tpi_task_uncover(&cover);
-    tpi_future_release(&other->future);
-  }
-  return tpi_pool_untangle(worker, NULL, future) == NULL;
+  tpi_Task *other;
+  tpi_Cover cover;
+  if (worker->depth >= MOST_DEPTH)
+    return tpi_pool_untangle(worker, NULL, future) == NULL;
+  other = tpi_pool_untangle(worker, &frame, future);
+  if (other == NULL)
+    return 1;
+  *helped = 1;
+  tpi_future_retain(&other->future);
+  tpi_task_cover(&cover, task, &other->future);
+  tpi_worker_on_top(worker, &frame, other);
+  tpi_task_uncover(&cover);
+  tpi_future_release(&other->future);
+  return 1;
 }
 
 /* What the future hangs on in the end may stand in the queue, with all other
@@ -98,18 +101,19 @@ static int sleep_on (tpi_Worker *worker, Either *e, tpi_Future *future,
     unsigned awake = TPI_AWAKE;
     int helped = 0;
     tpi_put(&e->word, TPI_AWAKE);
-    if (!untangle(worker, task, future))
+    if (!untangle(worker, task, future, &helped))
       return TP_FULL;
-    if (!tpi_future_settled(future) && !help_leaf(worker, future, &helped))
+    if (!helped && !tpi_future_settled(future) &&
+        !help_leaf(worker, future, &helped))
       return TP_FULL;
     if (tpi_future_settled(future))
       return TP_OK;
-    if (helped || tpi_pool_unstick(worker->pool))
-      continue;
     if (tpi_future_settled(own))
       return TP_CANCELLED;
     if (deadline != TPI_NEVER && tpi_until(deadline) == 0)
       return TP_TIMEOUT;
+    if (helped || tpi_pool_unstick(worker->pool))
+      continue;
     if (tpi_cas(&e->word, &awake, TPI_ARMED))
       tpi_word_wait(&e->word, TPI_ARMED, next_look(deadline));
   }
