@@ -19,8 +19,7 @@ local SLACK = 24 * 1024
 
 -- Bytes in use, once all that can be collected was.
 local function in_use()
-  collectgarbage()
-  collectgarbage()
+  session.collect()
   return collectgarbage "count" * 1024 + (testmod.allocated() or 0)
 end
 

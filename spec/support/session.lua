@@ -58,6 +58,21 @@ function session.pool(options)
   return pool
 end
 
+-- Collects what is garbage here, and in the pools of one worker that the test
+-- has made and not shut down.
+function session.collect()
+  for _ = 1, 2 do
+    for _, pool in ipairs(pools) do
+      local ok, done = pcall(pool.call, pool, collectgarbage)
+      assert(ok or done.kind == "closed", done)
+      if ok then
+        done:await(session.limit)
+      end
+    end
+    collectgarbage()
+  end
+end
+
 -- Shuts a gate; false when a task still stands in it, which may leave then.
 local function shut(gate)
   testmod.close(gate)
