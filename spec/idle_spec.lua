@@ -229,7 +229,9 @@ end)
 describe("a state that is idle", function ()
   after_each(session.finish)
 
-  -- How often the small Lua state of a program collects.
+  -- How often the small Lua state of a program collects. That is twice for
+  -- being idle, and sometimes of its own accord; were it again and again, it
+  -- would be some twenty times in a second.
   local counts = [[
     local tidepool = require "tidepool"
     local n = 0
@@ -258,7 +260,7 @@ describe("a state that is idle", function ()
     run [[
       local kept = { tidepool.promise() }
       tidepool.sleep(1)
-      assert(n <= 2, n)
+      assert(n <= 5, n)
     ]]
   end)
 
@@ -277,7 +279,7 @@ describe("a state that is idle", function ()
       end):await()
       tidepool.sleep(1)
       local n = pool:call(function () return count() end):await()
-      assert(n <= 2, n)
+      assert(n <= 5, n)
     ]]
   end)
 
