@@ -3,6 +3,7 @@
 
 local session = require "spec.support.session"
 local process = require "spec.support.process"
+local testmod = require "testmod"
 local tidepool = require "tidepool"
 
 local limit = session.limit
@@ -195,6 +196,24 @@ describe("a finalizer that is called by hand", function ()
       collectgarbage()
       refuses("future was cleaned up", tidepool.after, future, print)
     end)
+end)
+
+describe("a finalizer that the collector calls", function ()
+  after_each(session.finish)
+
+  -- Lua has a copy by then, but C code may be reading them.
+  it("lends results that are about to be freed", function ()
+    local future = session.pool():call(string.rep, "x", 200000)
+    future:wait(limit)
+    collectgarbage "generational"
+    collectgarbage "stop"
+    setmetatable({}, { __gc = function () testmod.borrow(future) end })
+    collectgarbage "restart"
+    local kept = future:get()
+    collectgarbage "incremental"
+    assert.are.equal(200000, #kept)
+    assert.are.equal(200000, testmod.borrowed())
+  end)
 end)
 
 describe("what a finalizer makes while its Lua state closes", function ()

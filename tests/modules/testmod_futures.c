@@ -354,6 +354,27 @@ static int l_outcome (lua_State *L) {
   return 2;
 }
 
+/* Kept as it was borrowed, without a reference: who calls keeps the Future. */
+static tp_Future *borrowed;
+
+static int l_borrow (lua_State *L) {
+  borrowed = tp_lua_checkfuture(L, tt_api(), 1);
+  return 0;
+}
+
+/* The length of the first result of that one, a string; or nil. */
+static int l_borrowed (lua_State *L) {
+  const tp_Api *api = tt_api();
+  size_t length = 0;
+  const tp_Value *value = borrowed ? tp_result(api, borrowed, 1) : NULL;
+  if (value == NULL || tp_bytesof(value, &length) == NULL)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, (lua_Integer)length);
+  borrowed = NULL;
+  return 1;
+}
+
 static int l_fill (lua_State *L) {
   lua_Integer slot = luaL_checkinteger(L, 1);
   tp_Future *future = NULL, *before;
@@ -389,5 +410,7 @@ const luaL_Reg tt_future_lua[] = {{"submit", l_submit},
                                   {"wait", l_wait},
                                   {"cancel", l_cancel},
                                   {"outcome", l_outcome},
+                                  {"borrow", l_borrow},
+                                  {"borrowed", l_borrowed},
                                   {"fill", l_fill},
                                   {NULL, NULL}};
