@@ -54,8 +54,8 @@ endif
 COMPILE = $(CC) $(OWN_CFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 LINK = $(CC) $(OWN_CFLAGS) $(CFLAGS) $(LDFLAGS)
 # The core and the API are compiled where lua.h cannot be found.
-LUA_H = -I$(or $(LUA_INCDIR),$(error no Lua 5.4 headers; try 'make deps', \
-	or set LUA_INCDIR))
+LUA_H = -I$(or $(LUA_INCDIR),$(error no headers of Lua 5.4.4 or newer; try \
+	'make deps', or set LUA_INCDIR))
 
 # ----------------------------------------------------------------- sources
 

@@ -26,6 +26,7 @@ test   command:luacheck        lua-check       -                    -           
 test   module:socket           lua-socket      lua-socket           lua5.4-socket       lua54-socket      -               luasocket
 test   module:cqueues          lua-cqueues     -                    lua5.4-cqueues      -                 -               cqueues
 test?  module:luv              lua-luv         -                    -                   -                 -               luv
+test?  command:lua5.1          lua5.1          -                    lua5.1              lua51             -                 -
 test?  copas                   lua-copas       -                    -                   -                 -               copas
 bench? module:luv              lua-luv         -                    -                   -                 -               luv
 check? command:valgrind        valgrind        valgrind             valgrind            valgrind          -               -
