@@ -120,6 +120,10 @@ examples: $(EXAMPLES) ## build the example modules
 tests: all $(EXAMPLES) $(CORE_TESTS) $(BINDING_TESTS) $(TEST_MODULES) $(EXIT_TESTS) $(STRESS) \
 	$(RUNNER) ## build every test program, run none
 benches: all $(TEST_MODULES) $(BENCHES)
+.PHONY: compile
+compile: $(CORE_OBJECTS) $(LUA_OBJECTS) $(STRESS_OBJECTS) \
+	$(call objects,$(wildcard tests/modules/*.c tests/exit/*.c \
+	tests/runner/*.c)) ## compile what Lua's headers suffice for
 
 .PHONY: demo demo-words
 demo: all examples ## checksums of a folder, as an example: DIR=/etc
