@@ -58,8 +58,8 @@ int tpi_word_wait (atomic_uint *word, unsigned value, uint64_t deadline) {
 
 void tpi_word_wake (atomic_uint *word, int all) {
   (void)TPI_CHANCE;
-  syscall(futex_call(), word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, all ? INT_MAX : 1,
-          NULL, NULL, 0);
+  syscall(futex_call(), word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
+          all ? INT_MAX : 1, NULL, NULL, 0);
 }
 
 void tpi_words_forget (void) {}
