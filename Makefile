@@ -31,8 +31,14 @@ CLANG_FORMAT ?= clang-format
 VALGRIND ?= valgrind
 INSTALL ?= install
 
+VERSION = $(call once,VERSION,sed -n \
+	's/^.define TIDEPOOL_VERSION "\(.*\)"/\1/p' src/tidepool.h)
+
 LUADIR = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)
 LIBDIR = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
+INCDIR = $(DESTDIR)$(PREFIX)/include
+PCDIR = $(DESTDIR)$(PREFIX)/lib/pkgconfig
+TYPESDIR = $(DESTDIR)$(PREFIX)/share/tidepool/types
 
 # once NAME,COMMAND: what the command prints, run on the first use of NAME.
 once = $(eval $1 := $$(shell $2))$($1)
@@ -141,18 +147,29 @@ bench-count: all $(COUNTED) ## count instructions; COUNTS=update keeps them
 
 .PHONY: install uninstall
 install: all ## install under PREFIX (and DESTDIR)
-	$(INSTALL) -d '$(LUADIR)/tidepool/loop' '$(LIBDIR)/tidepool'
+	$(INSTALL) -d '$(LUADIR)/tidepool/loop' '$(LIBDIR)/tidepool' \
+	  '$(INCDIR)' '$(PCDIR)' '$(TYPESDIR)'
 	$(INSTALL) -m 644 $(wildcard lua/tidepool/*.lua) '$(LUADIR)/tidepool'
 	$(INSTALL) -m 644 $(wildcard lua/tidepool/loop/*.lua) \
 	  '$(LUADIR)/tidepool/loop'
 	$(INSTALL) -m 644 src/tidepool.h '$(LUADIR)/tidepool'
 	$(INSTALL) -m 755 $(MODULE) '$(LIBDIR)/tidepool'
+	$(INSTALL) -m 644 src/tidepool.h '$(INCDIR)'
+	$(INSTALL) -m 644 $(wildcard types/*.lua) '$(TYPESDIR)'
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	  src/tidepool.pc.in >'$(PCDIR)/tidepool.pc'
+	@env -u LUA_PATH -u LUA_CPATH -u LUA_PATH_5_4 -u LUA_CPATH_5_4 \
+	  -u LUA_PATH_5_5 -u LUA_CPATH_5_5 -u LUA_INIT \
+	  $(LUA) scripts/lua-path.lua '$(PREFIX)' '$(LUA_VERSION)'
 uninstall: ## take away what install put there
 	rm -f $(patsubst lua/%,'$(LUADIR)/%',\
 	  $(wildcard lua/tidepool/*.lua lua/tidepool/loop/*.lua)) \
 	  '$(LUADIR)/tidepool/tidepool.h' \
-	  '$(LIBDIR)/tidepool/core.so'
-	-rmdir '$(LUADIR)/tidepool/loop' '$(LUADIR)/tidepool' '$(LIBDIR)/tidepool'
+	  '$(LIBDIR)/tidepool/core.so' '$(INCDIR)/tidepool.h' \
+	  '$(PCDIR)/tidepool.pc' \
+	  $(patsubst types/%,'$(TYPESDIR)/%',$(wildcard types/*.lua))
+	-rmdir '$(LUADIR)/tidepool/loop' '$(LUADIR)/tidepool' '$(LIBDIR)/tidepool' \
+	  '$(TYPESDIR)' '$(TYPESDIR:/types=)'
 
 .PHONY: format
 format: ## lay out the C files with clang-format
