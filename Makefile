@@ -148,7 +148,7 @@ bench-count: all $(COUNTED) ## count instructions; COUNTS=update keeps them
 .PHONY: install uninstall
 install: all ## install under PREFIX (and DESTDIR)
 	$(INSTALL) -d '$(LUADIR)/tidepool/loop' '$(LIBDIR)/tidepool' \
-	  '$(INCDIR)' '$(PCDIR)' '$(TYPESDIR)'
+	  '$(INCDIR)' '$(PCDIR)' '$(TYPESDIR)/tidepool/loop'
 	$(INSTALL) -m 644 $(wildcard lua/tidepool/*.lua) '$(LUADIR)/tidepool'
 	$(INSTALL) -m 644 $(wildcard lua/tidepool/loop/*.lua) \
 	  '$(LUADIR)/tidepool/loop'
@@ -156,6 +156,9 @@ install: all ## install under PREFIX (and DESTDIR)
 	$(INSTALL) -m 755 $(MODULE) '$(LIBDIR)/tidepool'
 	$(INSTALL) -m 644 src/tidepool.h '$(INCDIR)'
 	$(INSTALL) -m 644 $(wildcard types/*.lua) '$(TYPESDIR)'
+	$(INSTALL) -m 644 $(wildcard types/tidepool/*.lua) '$(TYPESDIR)/tidepool'
+	$(INSTALL) -m 644 $(wildcard types/tidepool/loop/*.lua) \
+	  '$(TYPESDIR)/tidepool/loop'
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
 	  src/tidepool.pc.in >'$(PCDIR)/tidepool.pc'
 	@env -u LUA_PATH -u LUA_CPATH -u LUA_PATH_5_4 -u LUA_CPATH_5_4 \
@@ -167,9 +170,11 @@ uninstall: ## take away what install put there
 	  '$(LUADIR)/tidepool/tidepool.h' \
 	  '$(LIBDIR)/tidepool/core.so' '$(INCDIR)/tidepool.h' \
 	  '$(PCDIR)/tidepool.pc' \
-	  $(patsubst types/%,'$(TYPESDIR)/%',$(wildcard types/*.lua))
+	  $(patsubst types/%,'$(TYPESDIR)/%',$(wildcard types/*.lua \
+	  types/tidepool/*.lua types/tidepool/loop/*.lua))
 	-rmdir '$(LUADIR)/tidepool/loop' '$(LUADIR)/tidepool' '$(LIBDIR)/tidepool' \
-	  '$(TYPESDIR)' '$(TYPESDIR:/types=)'
+	  '$(TYPESDIR)/tidepool/loop' '$(TYPESDIR)/tidepool' '$(TYPESDIR)' \
+	  '$(TYPESDIR:/types=)'
 
 .PHONY: format
 format: ## lay out the C files with clang-format
@@ -221,8 +226,9 @@ rockspec-check: ## does the rockspec name every source file?
 	@$(RUN) $(LUA) scripts/rockspec.lua
 luacheck:
 	@$(LUACHECK) --no-color .
-doc-check: all ## is everything documented?
+doc-check: all ## is everything documented, and in types/?
 	@$(RUN) $(LUA) scripts/doc-check.lua
+	@$(RUN) $(LUA) scripts/types-check.lua
 snippets: all examples ## run the examples in the documents
 	@$(RUN) $(LUA) scripts/snippets.lua
 rock-check: ## install the rock into an empty folder and use it there
