@@ -319,7 +319,7 @@ for _, place in ipairs(places) do
           error("before", 0)
         end
         _, err = tidepool.spawn(both):pawait()
-        assert(err.message == failure(both)) -- until 5.4.2 the first of them
+        assert(err.message == failure(both))
       end)
     end)
 

@@ -3,6 +3,16 @@
 -- and in the files beside this one. A program loads them at once: later it may
 -- have no descriptor left to open them with. A worker loads each when something
 -- of it is looked for.
+
+-- An older Lua has to be able to read this file, to say so. The releases of
+-- 5.4 are told apart by the C module.
+local version = tonumber((tostring(_VERSION):match "^Lua (%d+%.%d+)"))
+if version and version < 5.4 then
+  local jit = rawget(_G, "jit")
+  error("tidepool needs Lua 5.4.4 or newer, and this is "
+    .. (jit and jit.version or _VERSION), 0)
+end
+
 local tidepool = require "tidepool.core"
 
 -- What only these files may call.

@@ -34,7 +34,7 @@ static const void *explained (const tpi_Fiber *fiber) {
 
 /* text -> text; with what the handler had to add to it */
 static void explain (lua_State *L, const tpi_Fiber *fiber) {
-  size_t length = lua_rawlen(L, -1);
+  size_t length = (size_t)lua_rawlen(L, -1);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, explained(fiber)) == LUA_TSTRING) {
     if (lua_rawlen(L, -1) > length &&
         memcmp(lua_tostring(L, -1), lua_tostring(L, -2), length) == 0)

@@ -144,7 +144,7 @@ void tpi_fiber_refuse_yield (tpi_Place *place, lua_State *base) {
 }
 
 static int close_thread (lua_State *co, lua_State *from) {
-#if LUA_VERSION_NUM >= 505 || LUA_VERSION_RELEASE_NUM >= 50406
+#if TPI_CLOSETHREAD
   return lua_closethread(co, from);
 #else
   (void)from;
@@ -153,14 +153,9 @@ static int close_thread (lua_State *co, lua_State *from) {
 }
 
 /* Does closing keep the error that is on top? Not if it is ours, and not the
-   coroutine's; before 5.4.3 never. */
+   coroutine's. */
 static int keeps_error (lua_State *co) {
-#if LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403
-  (void)co;
-  return 0;
-#else
   return lua_status(co) != LUA_YIELD && lua_status(co) != LUA_OK;
-#endif
 }
 
 int tpi_fiber_close_failed (tpi_Place *place, lua_State *co, lua_State *L,

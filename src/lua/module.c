@@ -117,6 +117,7 @@ __attribute__((visibility("default")))
 int luaopen_tidepool_core (lua_State *L);
 
 int luaopen_tidepool_core (lua_State *L) {
+  tpi_version_check(L);
   tpi_state_refuse_copies(L);
   start(L);
   tpi_state_push(L);

@@ -16,6 +16,7 @@
 #include "core/host.h"
 #include "core/map.h"
 #include "core/value.h"
+#include "lua/version.h"
 
 /* The upvalues of every function of ours. */
 enum {
@@ -117,14 +118,9 @@ uint64_t tpi_state_id (tpi_State *S);
 ** anything.
 */
 
-/* In a finalizer? Until 5.4.3 also where the program has stopped the collector,
-   which does no harm. */
+/* In a finalizer? */
 static inline int tpi_state_finalizes (lua_State *L) {
-#if LUA_VERSION_NUM >= 505 || LUA_VERSION_RELEASE_NUM >= 50404
   return lua_gc(L, LUA_GCISRUNNING) < 0;
-#else
-  return !lua_gc(L, LUA_GCISRUNNING);
-#endif
 }
 /* The new userdata on top, which owns nothing yet, was made in a finalizer; it
    stays. */

@@ -26,7 +26,7 @@ static size_t room_for (lua_State *L, int first, int top, int *userdata) {
     int type = lua_type(L, i);
     room += sizeof(tp_Value);
     if (type == LUA_TSTRING && lua_rawlen(L, i) < SMALL)
-      room += (lua_rawlen(L, i) + 8) & ~(size_t)7;
+      room += ((size_t)lua_rawlen(L, i) + 8) & ~(size_t)7;
     *userdata |= type == LUA_TUSERDATA;
   }
   return room < MOST_ROOM ? room : MOST_ROOM;

@@ -1,0 +1,11 @@
+---@meta _
+-- What makes awaiting yield in another event loop. Nothing loads this file.
+
+---What tidepool.use_loop takes.
+---@class tidepool.Adapter
+---@field running fun(): any, any a token if the coroutine is the loop's
+---@field pause fun(token: any) yields to the loop
+---@field resume fun(token: any) has the loop resume it at its next turn
+---@field watch fun(fd: integer, step: function, which: any): function
+---@field last? boolean asked after all others
+---@field name? string for people
