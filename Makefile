@@ -203,7 +203,7 @@ luacheck:
 doc-check: all ## is everything documented?
 	@$(RUN) $(LUA) scripts/doc-check.lua
 snippets: all examples ## run the examples in the documents
-	@$(RUN) $(LUA) scripts/snippets.lua
+	@LUA_LIBS='$(LUA_LIBS)' $(RUN) $(LUA) scripts/snippets.lua
 rock-check: ## install the rock into an empty folder and use it there
 	@$(RUN) tests/rock/run.sh
 
