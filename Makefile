@@ -216,8 +216,9 @@ test-specs: tests ## the specs; SPEC=spec/future_spec.lua for one
 	@$(RUN) scripts/run-specs.sh $(or $(SPEC),spec)
 
 .PHONY: lint
-lint: layers forks rockspec-check luacheck doc-check ## what needs no run
+lint: layers forks rockspec-check luacheck doc-check chart-check ## what needs no run
 .PHONY: layers forks rockspec-check luacheck doc-check snippets rock-check
+.PHONY: chart chart-check
 layers: ## do all arrows between the source files point down?
 	@$(RUN) $(LUA) scripts/layers.lua
 forks: ## does every lock in static storage survive a fork?
@@ -229,8 +230,12 @@ luacheck:
 doc-check: all ## is everything documented, and in types/?
 	@$(RUN) $(LUA) scripts/doc-check.lua
 	@$(RUN) $(LUA) scripts/types-check.lua
+chart: ## draw the chart of docs/performance.md from its results
+	@$(RUN) $(LUA) scripts/chart.lua
+chart-check: ## do chart, results and page agree?
+	@$(RUN) $(LUA) scripts/chart.lua check
 snippets: all examples ## run the examples in the documents
-	@$(RUN) $(LUA) scripts/snippets.lua
+	@LUA_LIBS='$(LUA_LIBS)' $(RUN) $(LUA) scripts/snippets.lua
 rock-check: ## install the rock into an empty folder and use it there
 	@$(RUN) tests/rock/run.sh
 
