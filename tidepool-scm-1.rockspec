@@ -126,6 +126,7 @@ build = {
         "src/lua/spawn.c",
         "src/lua/state.c",
         "src/lua/submit.c",
+        "src/lua/traceback.c",
         "src/lua/unread.c",
         "src/lua/upvalues.c",
         "src/lua/wait.c",

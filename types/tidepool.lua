@@ -485,6 +485,11 @@ function tidepool.now() end
 ---@return tidepool.Error fields themselves
 function tidepool.error(fields) end
 
+---A text for people: what was raised, and the traceback of where.
+---@param err any
+---@return string
+function tidepool.traceback(err) end
+
 ---@param value any
 ---@param timeout? number seconds
 ---@return any ... results of a Future, or the value

@@ -8,6 +8,7 @@
 #include "core/lock.h"
 #include "core/pools.h"
 #include "lua/local.h"
+#include "lua/traceback.h"
 
 static int is_future (lua_State *L) {
   lua_pushboolean(L, luaL_testudata(L, 1, "tidepool.Future") != NULL);
@@ -45,6 +46,7 @@ static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"current", tpi_l_current},
                                      {"task", tpi_l_task},
                                      {"invoke", tpi_l_invoke},
+                                     {"traceback", tpi_l_traceback},
                                      {NULL, NULL}};
 
 /* name of a metatable -> the methods in it */
@@ -79,6 +81,7 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"chain", tpi_l_chain},
                                    {"watch", tpi_l_watch},
                                    {"pass", tpi_l_pass},
+                                   {"unwrap", tpi_l_unwrap},
                                    {"detach", tpi_l_detach},
                                    {"lookout", tpi_l_lookout},
                                    {"members", tpi_l_members},

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lua/send.h"
+#include "lua/traceback.h"
 
 /* ---------------------------------------------------------------- */
 /* What is tidepool's                                                */
@@ -118,6 +119,7 @@ static const char in_lua;
 
 /* -> ; notes those that stand in the module, and among the methods */
 int tpi_l_own (lua_State *L) {
+  tpi_own_folder(L);
   tpi_push_weak(L, "k"); /* 1 */
   for (int i = 0; owners[i] != NULL; i++) {
     push_owner(L, owners[i]); /* 2 */

@@ -38,6 +38,7 @@ typedef struct tpi_LuaTask {
   tpi_Fiber *fiber; /* the owner's; while it is parked, or not yet begun */
   int plain;        /* the function is not among its arguments */
   int local;        /* reference of its Future; 0 for a task of a pool */
+  int raised;       /* its Error was made of what was raised, its `value` */
   atomic_uchar kin; /* one of the below: what its children know */
   char *origin;     /* owned: a traceback, or NULL */
 } tpi_LuaTask;
