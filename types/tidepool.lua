@@ -39,6 +39,7 @@
 ---@field memory_limit? integer bytes of a worker's Lua state, 131072 or more
 ---@field origin? boolean tracebacks tell where the call was made (false)
 ---@field profile? boolean workers let SIGPROF in, for profilers (false)
+---@field strict? boolean refuse tables that would lose their metatable (false)
 ---@field spin? integer looks before sleeping, 0 to 1000000 (2000)
 
 ---@class tidepool.CallOptions
@@ -484,6 +485,11 @@ function tidepool.now() end
 ---@param fields {kind?: tidepool.Kind, message?: string, [string]: any}
 ---@return tidepool.Error fields themselves
 function tidepool.error(fields) end
+
+---Does this Lua state refuse to send what would lose its metatable?
+---@param on? boolean
+---@return boolean before
+function tidepool.strict(on) end
 
 ---A text for people: what was raised, and the traceback of where.
 ---@param err any

@@ -90,7 +90,8 @@ int tpi_failure_handler (lua_State *L) {
   tpi_traceback_raised(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, fiber); /* until it is sent */
   lua_pushvalue(L, 1);
-  if (lua_type(L, -1) == LUA_TSTRING && tpi_sandbox_explain(L))
+  if (lua_type(L, -1) == LUA_TSTRING &&
+      (tpi_sandbox_explain(L) || (place->worker != NULL && tpi_hint(L))))
     lua_rawsetp(L, LUA_REGISTRYINDEX, explained(fiber));
   lua_settop(L, 1);
   return 1; /* as it was: __close handlers get to see it */

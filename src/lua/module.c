@@ -31,10 +31,22 @@ static int exit_grace (lua_State *L) {
   return 1;
 }
 
+/* [boolean] -> whether it was so before */
+static int strict (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  if (!lua_isnone(L, 1))
+    luaL_checktype(L, 1, LUA_TBOOLEAN);
+  lua_pushboolean(L, S->strict);
+  if (!lua_isnone(L, 1))
+    S->strict = lua_toboolean(L, 1);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"fd", tpi_l_fd},
                                      {"on_unhandled", tpi_l_on_unhandled},
                                      {"exit_grace", exit_grace},
+                                     {"strict", strict},
                                      {"is_future", is_future},
                                      {"now", now},
                                      {"promise", tpi_l_promise},
@@ -90,6 +102,7 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"methods", methods},
                                    {"room", tpi_l_room},
                                    {"slice", tpi_l_slice},
+                                   {"called", tpi_l_called},
                                    {"spread", tpi_l_spread},
                                    {NULL, NULL}};
 

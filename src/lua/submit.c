@@ -146,6 +146,7 @@ tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
   if (userdata)
     follow(L, S, task, t, first, top, carried);
   tpi_send_begin(L, S);
+  S->strictly |= task->pool->kit != NULL && ((tpi_Kit *)task->pool->kit)->strict;
   if (carried)
     tpi_send(L, S, list, t->index, "the function", 0);
   for (int i = first; i <= top; i++) {
