@@ -241,7 +241,7 @@ for _, place in ipairs(places) do
         local list = numbers(100)
         list[77] = { { io.stdout } }
         for _, chunk in ipairs { 1, 10, 100 } do
-          refuses('argument 2, field "[77][1][1]": a userdata cannot be sent',
+          refuses('element 77, field "[1][1]": a userdata cannot be sent',
             function () pool:map(double, list, { chunk = chunk }) end)
         end
       end)

@@ -223,6 +223,17 @@ function tidepool.now() end
 ---@return tidepool.Error fields themselves
 function tidepool.error(fields) end
 
+---Does this Lua state refuse to send what would lose its metatable?
+---@param on? boolean
+---@return boolean before
+function tidepool.strict(on) end
+
+---A text for people: what was raised, and the traceback of where.
+---@nodiscard
+---@param err any
+---@return string
+function tidepool.traceback(err) end
+
 ---The results of a Future; any other value as it is.
 ---@async
 ---@param value any

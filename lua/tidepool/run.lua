@@ -9,27 +9,27 @@ local function let_end()
   tidepool.sleep(0)
 end
 
--- When the await is broken off, or its time is over, the coroutine that was
--- awaited ends in the next turn, and its children in the one after.
-local function awaited(future, ok, ...)
-  if ok then
-    return ...
-  end
-  future:cancel "who awaited it was broken off"
-  pcall(let_end)
-  pcall(let_end)
-  error((...), 0)
-end
-
+-- When the wait is broken off, or the time of the coroutine is over, that ends
+-- in the next turn, and its children in the one after.
 local function finish(future)
-  return awaited(future, pcall(future.await, future))
+  local ok, interrupt = pcall(future.wait, future)
+  if not (ok and future:state() == "completed") then
+    future:cancel "who awaited it was broken off"
+    pcall(let_end)
+    pcall(let_end)
+    if not ok then
+      error(interrupt, 0)
+    end
+  end
+  return private.unwrap(future)
 end
 
 --- Runs a function for a limited time.
 -- @tparam number seconds
 -- @tparam function fn run as a coroutine; cancelled when the time is over
 -- @param ... its arguments
--- @return what it answers; raises its Error, or one of kind `timeout`
+-- @return what it returns; raises what it raises, or an Error of kind
+-- `timeout`
 function tidepool.with_timeout(seconds, fn, ...)
   local number = tonumber(seconds)
   if not (number and number >= 0) then
@@ -41,7 +41,8 @@ end
 
 local wards = private.kept("wards", "k")
 
--- The parent of fn, and so in the end of all that fn leaves behind.
+-- The parent of fn, and so in the end of all that fn leaves behind. Returns the
+-- Future of fn.
 local function root(fn, ...)
   local body = tidepool.spawn(fn, ...)
   local child = body
@@ -55,7 +56,7 @@ local function root(fn, ...)
     end
     child = private.child()
   until not child
-  return body:get()
+  return body
 end
 
 --- Runs a function and all that it spawns to the end.
@@ -64,10 +65,10 @@ end
 -- for who awaits it; if nobody does, it is reported.
 -- @tparam function fn run as a coroutine
 -- @param ... its arguments
--- @return what it answers; raises its Error
+-- @return what it returns; raises what it raises
 function tidepool.run(fn, ...)
   must.callback(2, 1, "run", fn)
-  return finish(tidepool.spawn(root, fn, ...))
+  return private.unwrap(finish(tidepool.spawn(root, fn, ...)))
 end
 
 --- Awaits without passing a cancellation on.

@@ -279,8 +279,20 @@ local function seal(s)
   return s.left
 end
 
+-- Raises what the function of the scope raised. If that is no Error, which
+-- would have the others, they are failures that nobody can read.
+local function raise(s, body)
+  local _, err = pcall(private.unwrap, body)
+  if not rawequal(err, s.failure) then
+    for _, other in ipairs(s.others) do
+      private.detach(tidepool.spawn(error, other, 0))
+    end
+  end
+  private.unwrap(body)
+end
+
 -- Once all children have settled.
-local function leave(s)
+local function leave(s, body)
   repeat
     finish(s)
     if s.failure then
@@ -291,6 +303,9 @@ local function leave(s)
   s.done = true
   if s.failure then
     hush(s)
+    if body and rawequal(s.failure, (failure_of(body))) then
+      raise(s, body)
+    end
     error(s.failure, 0)
   end
 end
@@ -448,7 +463,7 @@ local function enter(fn, ...)
   local _ <close> = guard -- in case that the other is interrupted
   local body = tidepool.spawn(body_of, s, fn, ...)
   admit(s, body)
-  leave(s)
+  leave(s, body)
   return body:get()
 end
 

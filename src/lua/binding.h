@@ -78,6 +78,7 @@ typedef struct tpi_WorkerOptions {
   int init;            /* where it stands on the stack, or 0 */
   size_t memory_limit; /* bytes, or 0 */
   int origin;
+  int strict;
 } tpi_WorkerOptions;
 
 /* The options of AsyncManager.new, at `index` or none there. Those that are
@@ -142,6 +143,7 @@ int tpi_l_members (lua_State *L);
 
 int tpi_l_room (lua_State *L);
 int tpi_l_slice (lua_State *L);
+int tpi_l_called (lua_State *L);
 /* If the first of the results is a list of plain values, and the others are
    plain: puts its elements into the list at that index, from `at` on, and
    pushes the others: how many; else -1. */
@@ -151,6 +153,7 @@ void tpi_open_slice (lua_State *L);
 /* in future.c */
 int tpi_l_spread (lua_State *L);
 int tpi_l_pass (lua_State *L);
+int tpi_l_get (lua_State *L);
 
 /* --- results.c --- */
 

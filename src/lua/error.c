@@ -143,6 +143,7 @@ static int send_whole (lua_State *L) {
   lua_getfield(L, 2, "message");
   luaL_tolstring(L, -1, NULL);
   tpi_send_begin(L, S);
+  S->strictly = 0; /* what has failed is to be told in any case */
   tpi_send(L, S, list, 4, "message", 0);
   tpi_send(L, S, list, 2, "error", 0);
   tpi_send_end(L, S, list);

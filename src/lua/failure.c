@@ -7,24 +7,10 @@
 #include <string.h>
 
 #include "lua/sandbox.h"
+#include "lua/traceback.h"
 
 static tpi_List *results_of (const tpi_Fiber *fiber) {
   return &tpi_fiber_future(fiber)->results;
-}
-
-static int to_text (lua_State *L) {
-  luaL_tolstring(L, 1, NULL);
-  return 1;
-}
-
-/* value -> value text */
-static void push_text (lua_State *L) {
-  lua_pushcfunction(L, to_text);
-  lua_pushvalue(L, -2);
-  if (lua_pcall(L, 1, 1, 0) == LUA_OK)
-    return;
-  lua_pop(L, 1);
-  lua_pushliteral(L, "an error whose __tostring raises");
 }
 
 /* Key of the registry: what the handler adds to a message. */
@@ -56,12 +42,13 @@ static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
     lua_replace(L, -2);
     lua_pushvalue(L, -1);
   } else {
-    push_text(L);
+    tpi_push_text(L);
     explain(L, fiber);
   }
   tpi_make_error(L, fiber->sends ? TPI_KIND_TRANSFER : TPI_ERROR,
                  fiber->task->local ? NULL
                                     : tpi_name_of(tpi_fiber_future(fiber)));
+  fiber->task->raised = !fiber->sends;
 }
 
 /* Error -> Error; the first traceback stays */
@@ -99,10 +86,12 @@ int tpi_failure_handler (lua_State *L) {
   luaL_checkstack(L, 20, NULL);
   if (has_traceback(L, place->S))
     return 1;
-  luaL_traceback(L, L, NULL, 1);
+  lua_pushvalue(L, 1);
+  tpi_traceback_raised(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, fiber); /* until it is sent */
   lua_pushvalue(L, 1);
-  if (lua_type(L, -1) == LUA_TSTRING && tpi_sandbox_explain(L))
+  if (lua_type(L, -1) == LUA_TSTRING &&
+      (tpi_sandbox_explain(L) || (place->worker != NULL && tpi_hint(L))))
     lua_rawsetp(L, LUA_REGISTRYINDEX, explained(fiber));
   lua_settop(L, 1);
   return 1; /* as it was: __close handlers get to see it */
@@ -151,7 +140,7 @@ static int note (lua_State *L) {
   tpi_Fiber *fiber = place->fiber;
   int status = (int)lua_tointeger(L, 1), after;
   luaL_checkstack(L, 20, NULL);
-  luaL_traceback(L, fiber->base, NULL, 0); /* 3 */
+  tpi_traceback(L, fiber->base, 0); /* 3 */
   after = tpi_fiber_close_failed(place, fiber->base, L, tpi_fiber_give_up);
   if (after != LUA_OK)
     status = after; /* 4: the error, or one of closing */

@@ -161,7 +161,7 @@ static int pawait (lua_State *L) { return start_wait(L, PAWAIT); }
 
 static int wait (lua_State *L) { return start_wait(L, WAIT); }
 
-static int get (lua_State *L) {
+int tpi_l_get (lua_State *L) {
   const tpi_State *S = tpi_state(L);
   tpi_Handle *handle = tpi_check_handle(L, S, 1);
   int n;
@@ -179,7 +179,7 @@ int tpi_l_pass (lua_State *L) {
   tpi_Fiber *fiber = tpi_loop_fiber(S);
   if (fiber != NULL)
     fiber->follows = tpi_future_state(future) == TPI_CANCELLED;
-  return get(L);
+  return tpi_l_get(L);
 }
 
 /* future list at -> other results, with the elements of the first one, a list,
@@ -340,7 +340,7 @@ static int pollfd (lua_State *L) {
 static const luaL_Reg methods[] = {{"await", await},
                                    {"pawait", pawait},
                                    {"wait", wait},
-                                   {"get", get},
+                                   {"get", tpi_l_get},
                                    {"is_ready", is_ready},
                                    {"state", state},
                                    {"id", id},

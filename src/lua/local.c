@@ -336,6 +336,11 @@ int tpi_local_error (lua_State *L, const tpi_State *S, int index) {
   return -1;
 }
 
+int tpi_local_raised (tpi_Future *future) {
+  return tpi_is_local(future) && tpi_future_state(future) == TPI_FAILED &&
+         local_of(future)->raised;
+}
+
 /* The values go into a list of their own first: one of them may not cross. */
 void tpi_local_lend (lua_State *L, tpi_State *S, tpi_Future *future,
                      int index) {

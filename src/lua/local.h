@@ -50,6 +50,8 @@ int tpi_local_error (lua_State *L, const tpi_State *S, int index);
 /* Before a completed one is handed on. Raises if its results cannot cross, or
    if sending them has cleaned it up. */
 void tpi_local_lend (lua_State *L, tpi_State *S, tpi_Future *future, int index);
+/* Was its Error made of something else that it raised? */
+int tpi_local_raised (tpi_Future *future);
 /* The fiber of a local task of this Lua state that has not ended; or NULL. */
 tpi_Fiber *tpi_local_fiber (const tpi_State *S, tpi_Future *future);
 /* The future was cancelled by this thread: so are its children, and what it is

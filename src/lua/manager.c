@@ -66,7 +66,7 @@ static int new (lua_State *L) {
   tpi_options_new(L, 1, &options, &lua);
   manager = tpi_push_manager_handle(L);
   manager->fails = (unsigned char)lua.fails;
-  kit = tpi_kit_new(L, S, lua.init);
+  kit = tpi_kit_new(L, S, lua.init, lua.strict);
   kit->fails = lua.fails;
   kit->limit = lua.memory_limit;
   kit->origins = lua.origin;
@@ -113,7 +113,7 @@ static tpi_Manager *push_default (lua_State *L) {
     return manager;
   lua_pop(L, 1);
   manager = tpi_push_manager_handle(L);
-  if (tpi_pools_default(tpi_kit_new(L, S, 0), tpi_kit_free, &manager->pool) !=
+  if (tpi_pools_default(tpi_kit_new(L, S, 0, 0), tpi_kit_free, &manager->pool) !=
       TP_OK)
     luaL_error(L, "cannot start the default manager: not enough memory or "
                   "threads");

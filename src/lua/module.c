@@ -8,6 +8,7 @@
 #include "core/lock.h"
 #include "core/pools.h"
 #include "lua/local.h"
+#include "lua/traceback.h"
 
 static int is_future (lua_State *L) {
   lua_pushboolean(L, luaL_testudata(L, 1, "tidepool.Future") != NULL);
@@ -30,10 +31,22 @@ static int exit_grace (lua_State *L) {
   return 1;
 }
 
+/* [boolean] -> whether it was so before */
+static int strict (lua_State *L) {
+  tpi_State *S = tpi_state(L);
+  if (!lua_isnone(L, 1))
+    luaL_checktype(L, 1, LUA_TBOOLEAN);
+  lua_pushboolean(L, S->strict);
+  if (!lua_isnone(L, 1))
+    S->strict = lua_toboolean(L, 1);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"fd", tpi_l_fd},
                                      {"on_unhandled", tpi_l_on_unhandled},
                                      {"exit_grace", exit_grace},
+                                     {"strict", strict},
                                      {"is_future", is_future},
                                      {"now", now},
                                      {"promise", tpi_l_promise},
@@ -45,6 +58,7 @@ static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"current", tpi_l_current},
                                      {"task", tpi_l_task},
                                      {"invoke", tpi_l_invoke},
+                                     {"traceback", tpi_l_traceback},
                                      {NULL, NULL}};
 
 /* name of a metatable -> the methods in it */
@@ -79,6 +93,7 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"chain", tpi_l_chain},
                                    {"watch", tpi_l_watch},
                                    {"pass", tpi_l_pass},
+                                   {"unwrap", tpi_l_unwrap},
                                    {"detach", tpi_l_detach},
                                    {"lookout", tpi_l_lookout},
                                    {"members", tpi_l_members},
@@ -87,6 +102,7 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"methods", methods},
                                    {"room", tpi_l_room},
                                    {"slice", tpi_l_slice},
+                                   {"called", tpi_l_called},
                                    {"spread", tpi_l_spread},
                                    {NULL, NULL}};
 

@@ -161,7 +161,7 @@ typedef struct Attempt {
 
 /* light userdata of an Attempt, value -> */
 static int attempt (lua_State *L) {
-  static const tpi_Path start = {NULL, 0, NULL};
+  static const tpi_Path start = {NULL, 0, NULL, 2};
   Attempt *a = lua_touserdata(L, 1);
   tpi_send_deeper(&a->sender, &start, a->depth);
   a->value = tpi_send_value(&a->sender, 2, &start, a->depth);

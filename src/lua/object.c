@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lua/send.h"
+#include "lua/traceback.h"
 
 /* ---------------------------------------------------------------- */
 /* What is tidepool's                                                */
@@ -118,6 +119,7 @@ static const char in_lua;
 
 /* -> ; notes those that stand in the module, and among the methods */
 int tpi_l_own (lua_State *L) {
+  tpi_own_folder(L);
   tpi_push_weak(L, "k"); /* 1 */
   for (int i = 0; owners[i] != NULL; i++) {
     push_owner(L, owners[i]); /* 2 */
@@ -218,7 +220,7 @@ static void put_fields (tpi_Sender *s, tpi_Table *table, int index,
   lua_pushnil(L);
   while (lua_next(L, index)) {
     int key = lua_gettop(L) - 1;
-    tpi_Path here = {path, key, NULL};
+    tpi_Path here = {path, key, NULL, key + 1};
     tp_Value k = tpi_send_value(s, key, &here, depth + 1);
     tp_Value v = tpi_send_value(s, key + 1, &here, depth + 1);
     tpi_send_need(s, tpi_table_put(s->list, table, k, v));
@@ -242,7 +244,7 @@ static int send_rebuilt (tpi_Sender *s, tp_Value *value, int index,
                          const tpi_Path *path, int depth) {
   lua_State *L = s->L;
   int top = lua_gettop(L), n;
-  tpi_Path here = {path, 0, "__tidepool"};
+  tpi_Path here = {path, 0, "__tidepool", 0};
   tpi_Table *rebuilt;
   if (!lua_isfunction(L, top))
     tpi_refuse(s, path, "its __tidepool is no function");
@@ -285,8 +287,11 @@ int tpi_send_object (tpi_Sender *s, tp_Value *value, int index,
     return 1;
   }
   tpi_send_deeper(s, path, depth);
-  return luaL_getmetafield(L, index, "__tidepool") != LUA_TNIL &&
-         send_rebuilt(s, value, index, path, depth);
+  if (luaL_getmetafield(L, index, "__tidepool") != LUA_TNIL)
+    return send_rebuilt(s, value, index, path, depth);
+  if (s->S->strictly && lua_istable(L, index))
+    tpi_refuse(s, path, "a table with a metatable and no __tidepool (strict)");
+  return 0;
 }
 
 /* Made only when all it is made of is there, so it cannot contain itself. */

@@ -154,7 +154,7 @@ void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
                       tpi_WorkerOptions *lua) {
   static const char *const names[] = {
       "workers", "queue",        "name",   "full",    "spin",
-      "init",    "memory_limit", "origin", "profile", NULL};
+      "init",    "memory_limit", "origin", "profile", "strict", NULL};
   check_names(L, index, names);
   options->workers = integer(L, index, "workers", 1, MAX_WORKERS, WORKERS);
   options->queue =
@@ -163,6 +163,7 @@ void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
   lua->fails = full(L, index, 0);
   lua->memory_limit = limit_option(L, index);
   lua->origin = boolean(L, index, "origin", 0);
+  lua->strict = boolean(L, index, "strict", 0);
   options->profile = boolean(L, index, "profile", 0);
   lua->init = init_option(L, index);
   options->name = name_option(L, index);

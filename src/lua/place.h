@@ -38,6 +38,7 @@ typedef struct tpi_LuaTask {
   tpi_Fiber *fiber; /* the owner's; while it is parked, or not yet begun */
   int plain;        /* the function is not among its arguments */
   int local;        /* reference of its Future; 0 for a task of a pool */
+  int raised;       /* its Error was made of what was raised, its `value` */
   atomic_uchar kin; /* one of the below: what its children know */
   char *origin;     /* owned: a traceback, or NULL */
 } tpi_LuaTask;
@@ -137,6 +138,7 @@ typedef struct tpi_Kit {
   tpi_List values; /* {path =, cpath =, preload =, init =} */
   size_t limit;    /* bytes of a Lua state; 0 for none */
   int origins;     /* tasks note where they were made */
+  int strict;      /* no table that loses a metatable crosses */
   int fails;       /* full = "fail", but for views that say otherwise */
 } tpi_Kit;
 
@@ -197,10 +199,16 @@ static inline tp_Manager *tpi_place_pool (const tpi_Place *place) {
    collection. Finalizers may wait meanwhile. */
 void tpi_place_collect (tpi_Place *place);
 
+/* --- hint.c --- */
+
+/* message -> message, and whether there is more of it: what to do about a
+   mistake that is easily made in a worker. */
+int tpi_hint (lua_State *L);
+
 /* --- kit.c --- */
 
 /* A kit from the Lua state, with what stands at `init` (0 for nothing). */
-tpi_Kit *tpi_kit_new (lua_State *L, tpi_State *S, int init);
+tpi_Kit *tpi_kit_new (lua_State *L, tpi_State *S, int init, int strict);
 void tpi_kit_free (void *kit);
 /* place: what stands in it into the new Lua state. May raise. */
 void tpi_kit_unpack (lua_State *L, const tpi_Kit *kit);

@@ -66,6 +66,8 @@ typedef struct tpi_State {
   const struct tpi_Future *whose; /* its results are sent; or NULL */
   int kept;                 /* reference of what has to stay until it is sent
                                (send.h); 0 for nothing */
+  int strict;               /* it sends no table that loses a metatable... */
+  int strictly;             /* ...nor does the list at hand */
   int hooked;               /* see tpi_guard */
   tpi_Key keys[TPI_KEYS];   /* and keys... */
   int keyed;                /* ...once there was one */

@@ -10,6 +10,7 @@
 #include "core/follow.h"
 #include "core/memory.h"
 #include "lua/loop.h"
+#include "lua/traceback.h"
 
 enum { SMALL = 256, MOST_ROOM = 2048 };
 
@@ -78,7 +79,7 @@ static void note_origin (lua_State *L, const tpi_Task *task) {
   size_t length;
   if (kit == NULL || !kit->origins)
     return;
-  luaL_traceback(L, L, NULL, 1);
+  tpi_traceback(L, L, 1);
   luaL_gsub(L, lua_tostring(L, -1), "stack traceback:", "called from:");
   text = lua_tolstring(L, -1, &length);
   mine->origin = tpi_copy(text, length);
@@ -145,6 +146,7 @@ tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
   if (userdata)
     follow(L, S, task, t, first, top, carried);
   tpi_send_begin(L, S);
+  S->strictly |= task->pool->kit != NULL && ((tpi_Kit *)task->pool->kit)->strict;
   if (carried)
     tpi_send(L, S, list, t->index, "the function", 0);
   for (int i = first; i <= top; i++) {

@@ -12,6 +12,7 @@
 ---@field memory_limit? integer bytes of a worker's Lua state, 131072 or more
 ---@field origin? boolean tracebacks tell where the call was made (false)
 ---@field profile? boolean workers let SIGPROF in, for profilers (false)
+---@field strict? boolean refuse tables that would lose their metatable (false)
 ---@field spin? integer looks before sleeping, 0 to 1000000 (2000)
 
 ---@class tidepool.CallOptions
