@@ -117,6 +117,7 @@ build = {
         "src/lua/readlib.c",
         "src/lua/reading.c",
         "src/lua/receive.c",
+        "src/lua/reference.c",
         "src/lua/replace.c",
         "src/lua/results.c",
         "src/lua/sandbox.c",

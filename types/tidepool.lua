@@ -18,6 +18,10 @@
 ---| "failed"
 ---| "cancelled"
 
+---A function; "module:field", which is required where it runs; or, for a pool,
+---the name of a registered function.
+---@alias tidepool.Callee function|string
+
 ---@alias tidepool.Priority "high"|"normal"|"low"
 
 ---@class tidepool.Error
@@ -155,16 +159,16 @@ function Future:detach() end
 ---@return boolean awaited does anybody wait for it?
 function Future:awaited() end
 
----@param f fun(...): any of the results; a Future it answers is followed
----@param g? fun(err: tidepool.Error): any of a failure
+---@param f string|fun(...): any of the results; a Future it answers is followed
+---@param g? string|fun(err: tidepool.Error): any of a failure
 ---@return tidepool.Future
 function Future:and_then(f, g) end
 
----@param g fun(err: tidepool.Error): any
+---@param g string|fun(err: tidepool.Error): any
 ---@return tidepool.Future
 function Future:catch(g) end
 
----@param h fun() called either way
+---@param h string|fun() called either way
 ---@return tidepool.Future settles as this one, unless h raises
 function Future:finally(h) end
 
@@ -194,37 +198,37 @@ function Future:dirty() end
 local AsyncManager = {}
 
 ---Blocks only while the queue is full.
----@param f string|function name of a registered function, or one of Lua
+---@param f tidepool.Callee
 ---@param ... any a Future stands for its results
 ---@return tidepool.Future
 function AsyncManager:call(f, ...) end
 
----@param f string|function
+---@param f tidepool.Callee
 ---@param ... any
 ---@return tidepool.Future?
 ---@return "full"?
 function AsyncManager:try_call(f, ...) end
 
----@param f string|function
+---@param f tidepool.Callee
 ---@param list any[][] tables of arguments
 ---@return tidepool.Future[]
 function AsyncManager:call_many(f, list) end
 
 ---Blocks until all results are there.
----@param fn string|function called with each value, on the workers
+---@param fn tidepool.Callee called with each value, on the workers
 ---@param list any[]
 ---@param options? tidepool.MapOptions
 ---@return table results the first result of each call, in order, with n
 function AsyncManager:map(fn, list, options) end
 
 ---For a `for`: the number and the results of each call, in order.
----@param fn string|function
+---@param fn tidepool.Callee
 ---@param source any[]|function a list, or an iterator
 ---@param options? tidepool.ImapOptions
 ---@return fun(): integer?, ...
 function AsyncManager:imap(fn, source, options) end
 
----@param fn string|function of two values, associative
+---@param fn tidepool.Callee of two values, associative
 ---@param list any[]
 ---@param init any comes first; nil is nothing
 ---@param options? tidepool.MapOptions
@@ -232,7 +236,7 @@ function AsyncManager:imap(fn, source, options) end
 function AsyncManager:reduce(fn, list, init, options) end
 
 ---As map, without results.
----@param fn string|function
+---@param fn tidepool.Callee
 ---@param list any[]
 ---@param options? tidepool.MapOptions
 function AsyncManager:each(fn, list, options) end
@@ -291,7 +295,7 @@ function Promise:cancelled() end
 ---@return tidepool.Future
 function Promise:future() end
 
----@param f fun(reason: any) called as a coroutine when it is cancelled
+---@param f string|fun(reason: any) called as a coroutine when it is cancelled
 ---@return tidepool.Promise promise itself
 function Promise:on_cancel(f) end
 
@@ -321,12 +325,12 @@ function Group:clear() end
 ---@class tidepool.Scope
 local Scope = {}
 
----@param fn function
+---@param fn tidepool.Callee
 ---@param ... any by reference
 ---@return tidepool.Future
 function Scope:spawn(fn, ...) end
 
----@param f string|function
+---@param f tidepool.Callee
 ---@param ... any
 ---@return tidepool.Future
 function Scope:call(f, ...) end
@@ -356,7 +360,7 @@ function tidepool.AsyncManager.new(options) end
 ---@return tidepool.AsyncManager
 function tidepool.default() end
 
----@param f string|function name of a registered function, or one of Lua
+---@param f tidepool.Callee
 ---@param ... any a Future stands for its results
 ---@return tidepool.Future
 function tidepool.call(f, ...) end
@@ -387,7 +391,7 @@ function tidepool.poll(timeout) end
 ---@return integer descriptor
 function tidepool.fd() end
 
----@param f? fun(err: tidepool.Error)
+---@param f? string|fun(err: tidepool.Error)
 ---@return fun(err: tidepool.Error)? before
 function tidepool.on_unhandled(f) end
 
@@ -400,7 +404,7 @@ function tidepool.exit_grace(seconds) end
 function tidepool.promise() end
 
 ---A coroutine of this Lua state; begins when that next waits.
----@param fn function
+---@param fn tidepool.Callee
 ---@param ... any by reference
 ---@return tidepool.Future
 function tidepool.spawn(fn, ...) end
@@ -410,7 +414,7 @@ function tidepool.sleep(seconds) end
 
 ---Calls fn once the future has settled, in whatever way.
 ---@param future tidepool.Future
----@param fn function
+---@param fn tidepool.Callee
 ---@param ... any
 ---@return tidepool.Future
 function tidepool.after(future, fn, ...) end
@@ -419,14 +423,14 @@ function tidepool.after(future, fn, ...) end
 function tidepool.group() end
 
 ---Left only when all that was begun in it has settled.
----@param fn fun(scope: tidepool.Scope, ...): ...
+---@param fn string|fun(scope: tidepool.Scope, ...): ...
 ---@param ... any
 ---@return any ... results of fn
 ---@overload fun(): tidepool.Scope for a variable that is closed
 function tidepool.scope(fn, ...) end
 
 ---Calls fn and waits for all that it has spawned.
----@param fn function
+---@param fn tidepool.Callee
 ---@param ... any
 ---@return any ... results of fn
 function tidepool.run(fn, ...) end
@@ -438,7 +442,7 @@ function tidepool.run(fn, ...) end
 function tidepool.shield(future, timeout) end
 
 ---@param seconds number
----@param fn function cancelled when the time is over
+---@param fn tidepool.Callee cancelled when the time is over
 ---@param ... any
 ---@return any ... results of fn
 function tidepool.with_timeout(seconds, fn, ...) end

@@ -58,7 +58,8 @@ int tpi_l_close_manager (lua_State *L);
 
 /* --- check.c --- */
 
-/* The registered function named at `index`; raises. */
+/* The registered function named at `index`; NULL for "module:field"
+   (reference.h); raises for any other. */
 const tpi_Function *tpi_function_at (lua_State *L, int index);
 /* Raises unless the arguments from `first` to the top fit; Futures, if they
    are followed, may stand for anything. */

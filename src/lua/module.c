@@ -8,6 +8,7 @@
 #include "core/lock.h"
 #include "core/pools.h"
 #include "lua/local.h"
+#include "lua/reference.h"
 
 static int is_future (lua_State *L) {
   lua_pushboolean(L, luaL_testudata(L, 1, "tidepool.Future") != NULL);
@@ -86,6 +87,8 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
                                    {"room", tpi_l_room},
+                                   {"refer", tpi_l_refer},
+                                   {"resolve", tpi_l_resolve},
                                    {"slice", tpi_l_slice},
                                    {"spread", tpi_l_spread},
                                    {NULL, NULL}};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lua/binding.h"
+#include "lua/reference.h"
 
 enum { MAX_WORKERS = 1024, MAX_QUEUE = 1 << 20, MAX_SPIN = 1000000 };
 enum { LEAST_MEMORY = 128 * 1024 };
@@ -132,6 +133,7 @@ static int init_option (lua_State *L, int index) {
     return 0;
   if (!lua_isfunction(L, -1) && lua_type(L, -1) != LUA_TSTRING)
     bad(L, "init", "function or name of a module", LUA_TNONE);
+  tpi_is_reference(L, -1);
   if (lua_type(L, -1) == LUA_TSTRING &&
       strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
     bad(L, "init", "name of a module, no zero in it,", LUA_TSTRING);
