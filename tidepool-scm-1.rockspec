@@ -51,6 +51,7 @@ build = {
         "src/core/clock.c",
         "src/core/convert.c",
         "src/core/copy.c",
+        "src/core/cpus.c",
         "src/core/dispatch.c",
         "src/core/drain.c",
         "src/core/follow.c",

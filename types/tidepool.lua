@@ -35,7 +35,7 @@
 ---@field others? tidepool.Error[] of a scope: failures after this one
 
 ---@class tidepool.Options
----@field workers? integer threads, 1 to 1024 (4)
+---@field workers? integer|"auto" threads, 1 to 1024, or tidepool.cpus() (4)
 ---@field queue? integer tasks that may wait, 1 to 2^20 (workers * 10)
 ---@field name? string for tidepool.attach
 ---@field full? "wait"|"fail" what call does when the queue is full ("wait")
@@ -357,6 +357,14 @@ tidepool.AsyncManager = {}
 ---@return tidepool.AsyncManager
 function tidepool.AsyncManager.new(options) end
 
+---The same function as tidepool.AsyncManager.new.
+---@param options? tidepool.Options
+---@return tidepool.AsyncManager
+function tidepool.pool(options) end
+
+---@return integer cpus how many processors this process may use
+function tidepool.cpus() end
+
 ---@return tidepool.AsyncManager
 function tidepool.default() end
 
@@ -377,9 +385,11 @@ function tidepool.task() end
 ---@return any ...
 function tidepool.invoke(name, ...) end
 
+---Gets the open manager of that name, or makes it.
 ---@param name string
+---@param options? tidepool.Options count only when it is made
 ---@return tidepool.AsyncManager
-function tidepool.attach(name) end
+function tidepool.attach(name, options) end
 
 ---@return tidepool.FunctionInfo[]
 function tidepool.functions() end

@@ -85,6 +85,8 @@ typedef struct tpi_WorkerOptions {
    kept by Lua are left on the stack. */
 void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
                       tpi_WorkerOptions *lua);
+/* The name of a manager on top; raises if it cannot be one. */
+const char *tpi_options_name (lua_State *L);
 /* The options of `with`, over what the manager has. */
 void tpi_options_with (lua_State *L, int index, tpi_Manager *manager);
 /* The options of `shutdown`. */

@@ -5,6 +5,7 @@
 
 #include "api/table.h"
 #include "core/clock.h"
+#include "core/cpus.h"
 #include "core/lock.h"
 #include "core/pools.h"
 #include "lua/local.h"
@@ -18,6 +19,11 @@ static int is_future (lua_State *L) {
 /* -> seconds */
 static int now (lua_State *L) {
   lua_pushnumber(L, (double)tpi_now() / 1e9);
+  return 1;
+}
+
+static int cpus (lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)tpi_cpus());
   return 1;
 }
 
@@ -35,6 +41,7 @@ static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"fd", tpi_l_fd},
                                      {"on_unhandled", tpi_l_on_unhandled},
                                      {"exit_grace", exit_grace},
+                                     {"cpus", cpus},
                                      {"is_future", is_future},
                                      {"now", now},
                                      {"promise", tpi_l_promise},
