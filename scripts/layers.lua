@@ -59,6 +59,7 @@ local core = {
   { "word",      "clock chaos" },
   { "memory",    "atomic" },
   { "random",    "clock atomic" },
+  { "cpus",      "" },
   { "pin",       "" },
   { "waiter",    "" },
   { "generation", "atomic" },

@@ -27,6 +27,17 @@ tidepool.AsyncManager = {}
 ---@return tidepool.AsyncManager
 function tidepool.AsyncManager.new(options) end
 
+---The same function as tidepool.AsyncManager.new.
+---@nodiscard
+---@param options? tidepool.Options
+---@return tidepool.AsyncManager
+function tidepool.pool(options) end
+
+---How many processors this process may use.
+---@nodiscard
+---@return integer
+function tidepool.cpus() end
+
 ---The pool that all Lua states share which loaded this copy of the library.
 ---@nodiscard
 ---@return tidepool.AsyncManager
@@ -56,11 +67,13 @@ function tidepool.task() end
 ---@return any ...
 function tidepool.invoke(name, ...) end
 
----The open pool of that name; raises when there is none.
+---The open pool of that name. With options it is made if there is none;
+---without, that raises.
 ---@nodiscard
 ---@param name string
+---@param options? tidepool.Options count only when it is made
 ---@return tidepool.AsyncManager
-function tidepool.attach(name) end
+function tidepool.attach(name, options) end
 
 ---All registered functions, by name.
 ---@nodiscard
@@ -79,7 +92,7 @@ function tidepool.poll(timeout) end
 function tidepool.fd() end
 
 ---Has f called for a failure that nobody read; nil restores the printed line.
----@param f? fun(err: tidepool.Error)
+---@param f? string|fun(err: tidepool.Error)
 ---@return fun(err: tidepool.Error)? before
 function tidepool.on_unhandled(f) end
 
@@ -96,7 +109,7 @@ function tidepool.promise() end
 
 ---A coroutine of this Lua state; begins when that next waits.
 ---@generic T
----@param fn fun(...: any): T
+---@param fn string|fun(...: any): T
 ---@param ... any by reference
 ---@return tidepool.Future<T>
 function tidepool.spawn(fn, ...) end
@@ -109,7 +122,7 @@ function tidepool.sleep(seconds) end
 ---Calls fn, as a coroutine, once the future has settled, in whatever way.
 ---@generic T
 ---@param future tidepool.Future<any>
----@param fn fun(...: any): T
+---@param fn string|fun(...: any): T
 ---@param ... any
 ---@return tidepool.Future<T>
 function tidepool.after(future, fn, ...) end
@@ -122,7 +135,7 @@ function tidepool.group() end
 ---Calls fn with a scope; returns when all that was begun in it has settled.
 ---@async
 ---@generic T
----@param fn fun(scope: tidepool.Scope, ...: any): T
+---@param fn string|fun(scope: tidepool.Scope, ...: any): T
 ---@param ... any
 ---@return T
 ---@return any ...
@@ -132,7 +145,7 @@ function tidepool.scope(fn, ...) end
 ---Calls fn and waits for all that it has spawned.
 ---@async
 ---@generic T
----@param fn fun(...: any): T
+---@param fn string|fun(...: any): T
 ---@param ... any
 ---@return T
 ---@return any ...
@@ -151,7 +164,7 @@ function tidepool.shield(future, timeout) end
 ---@async
 ---@generic T
 ---@param seconds number
----@param fn fun(...: any): T
+---@param fn string|fun(...: any): T
 ---@param ... any
 ---@return T
 ---@return any ...

@@ -38,6 +38,15 @@ function check.again(level, err)
   error(err, 0)
 end
 
+--- A function for a "module:field"; any other value as it is.
+function check.refer(level, value)
+  local ok, fn = pcall(core.private.refer, value)
+  if not ok then
+    check.again(level + 1, fn)
+  end
+  return fn
+end
+
 --- The object of a method.
 -- @tparam integer level
 -- @tparam string name of the method
@@ -50,20 +59,26 @@ function check.self(level, name, class, value)
   end
 end
 
---- A function of Lua or C.
+--- A function of Lua or C, or "module:field".
+-- @treturn function what can be called
 function check.callback(level, number, name, value)
-  if type(value) ~= "function" then
+  local fn = check.refer(level + 1, value)
+  if type(fn) ~= "function" then
     check.bad(level + 1, number, name, "function", value)
   end
+  return fn
 end
 
---- A pool, and a function or the name of a registered one as argument 1.
+--- A pool, and a function, "module:field" or the name of a registered one as
+-- argument 1.
 function check.target(level, name, pool, fn)
   check.self(level + 1, name, "tidepool.AsyncManager", pool)
   if type(fn) == "function" then
     return
   elseif type(fn) ~= "string" then
     check.bad(level + 1, 1, name, "name or function", fn)
+  elseif check.refer(level + 1, fn) ~= fn then
+    return
   end
   for _, registered in ipairs(pool:functions()) do
     if registered.name == fn then

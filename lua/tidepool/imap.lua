@@ -83,7 +83,7 @@ local known_ahead = {
 -- The calls are made while the loop goes on, at most `concurrency` of them
 -- ahead of it; leaving the loop cancels those that are under way. A failure is
 -- raised when it is its turn.
--- @param fn a function, or the name of a registered one
+-- @param fn a function, "module:field" or the name of a registered one
 -- @param source a list, of which each element is an argument, or an iterator:
 -- a function that answers the arguments of the next call, in the end nil
 -- @tparam[opt] table options `concurrency`: 2 for each worker if left out;
@@ -93,6 +93,7 @@ local known_ahead = {
 -- on, and all its results
 function AsyncManager.imap(pool, fn, source, options)
   check.target(2, "imap", pool, fn)
+  source = check.refer(2, source)
   local iterates = type(source) == "function"
   if not iterates and type(source) ~= "table" then
     check.bad(2, 2, "imap", "table or function", source)

@@ -22,10 +22,12 @@ local EACH = 4
 -- that came to, and how many seconds it took. Tasks can change the globals of a
 -- worker, so these use none: they get the module, and how to call a name.
 
--- In a task: a function that calls the registered one.
+-- In a task: the function of that "module:field", or one that calls the
+-- registered one.
 local function named(tidepool, name)
   local invoke = tidepool.invoke
-  return function (...) return invoke(name, ...) end
+  return tidepool.private.resolve(name)
+    or function (...) return invoke(name, ...) end
 end
 
 local function map_chunk(fn, chunk, n, tidepool, wrap)
@@ -221,7 +223,7 @@ end
 -- of a call are. With `chunk = "auto"` the first chunks are short, and the
 -- next ones so long that each takes a millisecond. The first failure in time
 -- is raised; what is left is cancelled then.
--- @param fn a function, or the name of a registered one
+-- @param fn a function, "module:field" or the name of a registered one
 -- @tparam table list of elements; `n` in it is respected
 -- @tparam[opt] table options `chunk`: how many elements are one task, or
 -- `"auto"`, as if left out; `concurrency`: how many chunks are under way at
@@ -242,7 +244,7 @@ end
 
 --- Calls a function for each element of a list, in the workers, for what it
 -- does there. As map, but nothing comes back.
--- @param fn a function, or the name of a registered one
+-- @param fn a function, "module:field" or the name of a registered one
 -- @tparam table list of elements
 -- @tparam[opt] table options as for map
 function AsyncManager.each(pool, fn, list, options)

@@ -20,7 +20,7 @@ end
 -- @treturn Promise the same
 function Promise:on_cancel(f)
   local future = self:future()
-  must.callback(2, 1, "on_cancel", f)
+  f = must.callback(2, 1, "on_cancel", f)
   private.watch(future, tell, future, f)
   return self
 end

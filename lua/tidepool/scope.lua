@@ -353,7 +353,7 @@ function Scope:spawn(fn, ...)
 end
 
 --- Calls a function on the default manager, in the scope.
--- @param fn a function, or the name of a registered one
+-- @param fn a function, "module:field" or the name of a registered one
 -- @param ... its arguments
 -- @treturn Future of what it answers
 function Scope:call(fn, ...)
@@ -510,8 +510,8 @@ function tidepool.scope(...)
     end
     return s
   end
-  must.callback(2, 1, "scope", (...))
-  return enter(...)
+  local fn = must.callback(2, 1, "scope", (...))
+  return enter(fn, select(2, ...))
 end
 
 private.own()

@@ -49,6 +49,13 @@ static int check_locked (const tp_Function *list, const tp_Function *f,
     snprintf(error, space, "function '%s' has no name or no code", f->name);
     return TP_INVALID;
   }
+  if (strchr(f->name, ':') != NULL) {
+    snprintf(error, space,
+             "the name '%s' has a colon, as only a field of a Lua module has "
+             "(\"module:field\"); use a dot",
+             f->name);
+    return TP_INVALID;
+  }
   if ((found && all[i]->run != f->run) || twice(list, f)) {
     snprintf(error, space,
              "the name '%s' is taken by another function; "

@@ -58,7 +58,8 @@ int tpi_l_close_manager (lua_State *L);
 
 /* --- check.c --- */
 
-/* The registered function named at `index`; raises. */
+/* The registered function named at `index`; NULL for "module:field"
+   (reference.h); raises for any other. */
 const tpi_Function *tpi_function_at (lua_State *L, int index);
 /* Raises unless the arguments from `first` to the top fit; Futures, if they
    are followed, may stand for anything. */
@@ -85,6 +86,8 @@ typedef struct tpi_WorkerOptions {
    kept by Lua are left on the stack. */
 void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
                       tpi_WorkerOptions *lua);
+/* The name of a manager on top; raises if it cannot be one. */
+const char *tpi_options_name (lua_State *L);
 /* The options of `with`, over what the manager has. */
 void tpi_options_with (lua_State *L, int index, tpi_Manager *manager);
 /* The options of `shutdown`. */

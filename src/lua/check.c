@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lua/binding.h"
+#include "lua/reference.h"
 
 int tpi_is_word (lua_State *L, int index, const char *word) {
   size_t length;
@@ -31,7 +32,8 @@ static int unknown (lua_State *L, int index) {
   return tpi_raise_about(L, "no function named '", index, lua_tostring(L, -1));
 }
 
-/* Registered functions stay for ever, so a Lua table may remember them. */
+/* Registered functions stay for ever, so a Lua table may remember them. Their
+   names have no colon. */
 const tpi_Function *tpi_function_at (lua_State *L, int index) {
   const tpi_Function *function;
   const char *name;
@@ -40,7 +42,7 @@ const tpi_Function *tpi_function_at (lua_State *L, int index) {
   lua_rawget(L, lua_upvalueindex(TPI_UP_FUNCTIONS));
   function = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  if (function != NULL)
+  if (function != NULL || tpi_is_reference(L, index))
     return function;
   name = luaL_checklstring(L, index, &length);
   function = strlen(name) == length ? tpi_functions_find(name) : NULL;

@@ -18,9 +18,11 @@
 typedef struct tpi_Code {
   atomic_uint refs;
   uint64_t id; /* no other code of this process has it */
-  char name[96];
+  const char *name; /* `place`, or the bytes */
   size_t size;
   int assigns; /* it may assign to its upvalues */
+  int refers;  /* it is a text as reference.h has them, no function */
+  char place[96]; /* "function <file:line>" */
   char bytes[];
 } tpi_Code;
 
@@ -33,7 +35,10 @@ void tpi_code_release (void *code);
    as long as the function lives. Raises when out of memory. */
 tpi_Code *tpi_code_of (lua_State *L, int index);
 
-/* The same if it is known already; else NULL. Runs no collector. */
+/* What stands for the text at `index` (reference.h), borrowed likewise. */
+tpi_Code *tpi_code_of_reference (lua_State *L, int index);
+
+/* Code of a function if it is known already; else NULL. Runs no collector. */
 tpi_Code *tpi_code_known (lua_State *L, int index);
 
 /* Pushes the list of names with which the function indexes that upvalue
@@ -50,7 +55,8 @@ int tpi_code_put (tpi_List *list, tp_Value *value, uint64_t tag,
                   tpi_Code *code);
 
 /* Pushes the function that stands for the code where all upvalues are the
-   globals, always the same one. Raises when out of memory. */
+   globals, always the same one; or one that looks for what the code refers to.
+   Raises when out of memory. */
 void tpi_code_push (lua_State *L, const tpi_Code *code);
 /* Pushes a new function of that code, for upvalues of its own. */
 void tpi_code_push_new (lua_State *L, const tpi_Code *code);

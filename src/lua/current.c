@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lua/place.h"
+#include "lua/reference.h"
 
 /* ---------------------------------------------------------------- */
 /* The pool and the task                                             */
@@ -113,6 +114,19 @@ static void raise_failure (lua_State *L, const tpi_List *results,
   lua_error(L);
 }
 
+static int invoked (lua_State *L, int status, lua_KContext context) {
+  (void)status, (void)context;
+  return lua_gettop(L);
+}
+
+/* "module:field" args... -> results... */
+static int invoke_reference (lua_State *L) {
+  tpi_push_reference(L, 1);
+  lua_replace(L, 1);
+  lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, invoked);
+  return invoked(L, LUA_OK, 0);
+}
+
 /* name args... -> results... */
 int tpi_l_invoke (lua_State *L) {
   tpi_State *S = tpi_state(L);
@@ -127,6 +141,8 @@ int tpi_l_invoke (lua_State *L) {
                          "elsewhere use tidepool.call");
   tpi_fiber_check(L, S->place);
   function = tpi_function_at(L, 1);
+  if (function == NULL)
+    return invoke_reference(L);
   if (function->signature.checked)
     tpi_check_args(L, S, function, 2, 0);
   args = tpi_push_list(L);

@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "lua/place.h"
+#include "lua/reference.h"
 #include "lua/sandbox.h"
 
 static const char *const paths[] = {"path", "cpath"}; /* of package */
@@ -144,6 +145,11 @@ void tpi_kit_unpack (lua_State *L, const tpi_Kit *kit) {
       lua_call(L, 0, 0);
       break;
     case LUA_TSTRING:
+      if (tpi_is_reference(L, -1)) {
+        tpi_push_reference(L, -1);
+        lua_call(L, 0, 0);
+        break;
+      }
       tpi_push_standard(L, "_G.require");
       lua_insert(L, -2);
       lua_call(L, 1, 0);

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "lua/loop.h"
+#include "lua/reference.h"
 
 enum { ROOM = 2 * sizeof(tp_Value) }; /* for results */
 
@@ -159,7 +160,7 @@ static void start_after (tpi_Place *place, tpi_LuaTask *task,
 int tpi_l_spawn (lua_State *L) {
   tpi_State *S = tpi_state_open(L);
   tpi_Place *place;
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  tpi_check_callable(L, 1);
   place = place_for(L, S);
   start(place, new_task(L, S, place, 1));
   return 1;
@@ -172,7 +173,7 @@ int tpi_l_spawn_within (lua_State *L) {
   tpi_LuaTask *task;
   tpi_Place *place;
   luaL_argcheck(L, seconds >= 0, 1, "seconds must be 0 or more");
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  tpi_check_callable(L, 2);
   place = place_for(L, S);
   task = new_task(L, S, place, 2);
   task->task.timer = tpi_timer_new(&task->task.future, seconds);
@@ -198,7 +199,7 @@ static int after (lua_State *L, int how, int first) {
   tpi_Future *before = how == CHAINED ? tpi_check_future(L, S, 2) : NULL;
   tpi_LuaTask *task;
   tpi_Place *place;
-  luaL_checktype(L, first, LUA_TFUNCTION);
+  tpi_check_callable(L, first);
   place = place_for(L, S);
   task = new_task(L, S, place, first);
   if (tpi_to_future(L, S, 1) == NULL || /* a finalizer has cleaned it up */

@@ -55,50 +55,87 @@ void tpi_push_manager_of (lua_State *L, const tpi_State *S, tp_Manager *pool) {
 /* Making                                                            */
 /* ---------------------------------------------------------------- */
 
+/* Starts the pool of a closed manager. TP_OK, TP_NOMEM or TP_TAKEN. */
+static int start (lua_State *L, tpi_State *S, tpi_Manager *manager,
+                  tpi_PoolOptions *options, const tpi_WorkerOptions *lua) {
+  tpi_Kit *kit = tpi_kit_new(L, S, lua->init, lua->strict);
+  int rc;
+  kit->fails = lua->fails;
+  kit->limit = lua->memory_limit;
+  kit->origins = lua->origin;
+  options->kit = kit;
+  options->drop = tpi_kit_free;
+  rc = tpi_pools_new(options, &manager->pool);
+  if (rc == TP_OK)
+    manager->fails = (unsigned char)lua->fails;
+  else
+    tpi_kit_free(kit);
+  return rc;
+}
+
+static int cannot_start (lua_State *L, const tpi_PoolOptions *options) {
+  return luaL_error(L,
+                    "cannot start %d workers: not enough memory or "
+                    "threads",
+                    (int)options->workers);
+}
+
 static int new (lua_State *L) {
   tpi_PoolOptions options;
   tpi_Manager *manager;
   tpi_WorkerOptions lua;
-  tpi_Kit *kit;
   tpi_State *S = tpi_state_open(L);
   int rc;
   lua_settop(L, 1);
   tpi_options_new(L, 1, &options, &lua);
   manager = tpi_push_manager_handle(L);
-  manager->fails = (unsigned char)lua.fails;
-  kit = tpi_kit_new(L, S, lua.init, lua.strict);
-  kit->fails = lua.fails;
-  kit->limit = lua.memory_limit;
-  kit->origins = lua.origin;
-  options.kit = kit;
-  options.drop = tpi_kit_free;
-  rc = tpi_pools_new(&options, &manager->pool);
-  if (rc != TP_OK)
-    tpi_kit_free(kit);
+  rc = start(L, S, manager, &options, &lua);
   if (rc == TP_TAKEN)
     return luaL_error(L,
                       "bad option 'name' (an open manager has the name '%s'; "
                       "tidepool.attach shares it)",
                       options.name);
-  if (rc != TP_OK)
-    return luaL_error(L,
-                      "cannot start %d workers: not enough memory or "
-                      "threads",
-                      (int)options.workers);
-  return 1;
+  return rc == TP_OK ? 1 : cannot_start(L, &options);
 }
 
+/* The options of a manager that is to be made with the name at index 1, which
+   stay on the stack. */
+static void options_named (lua_State *L, tpi_PoolOptions *options,
+                           tpi_WorkerOptions *lua) {
+  tpi_options_new(L, 2, options, lua);
+  if (options->name != NULL)
+    luaL_error(L, "bad option 'name' (attach has the name already)");
+  lua_pushvalue(L, 1);
+  options->name = tpi_options_name(L);
+}
+
+/* name [options] -> manager. Whoever loses when several make it at once finds
+   what the other has made. */
 static int attach (lua_State *L) {
   size_t length;
   const char *name = luaL_checklstring(L, 1, &length);
   tpi_State *S = tpi_state_open(L);
-  tpi_Manager *manager = tpi_push_manager_handle(L);
-  if (strlen(name) == length)
-    manager->pool = tpi_pools_find(name);
-  if (manager->pool == NULL)
-    return tpi_raise_about(L, "no manager named '", 1, "' is open");
-  adopt(S, manager);
-  return 1;
+  int makes = !lua_isnoneornil(L, 2), rc;
+  tpi_PoolOptions options;
+  tpi_WorkerOptions lua;
+  tpi_Manager *manager;
+  lua_settop(L, 2);
+  if (makes)
+    options_named(L, &options, &lua);
+  manager = tpi_push_manager_handle(L);
+  for (;;) {
+    if (strlen(name) == length)
+      manager->pool = tpi_pools_find(name);
+    if (manager->pool != NULL) {
+      adopt(S, manager);
+      return 1;
+    }
+    if (!makes)
+      return tpi_raise_about(L, "no manager named '", 1, "' is open");
+    rc = start(L, S, manager, &options, &lua);
+    if (rc != TP_TAKEN)
+      return rc == TP_OK ? 1 : cannot_start(L, &options);
+  }
 }
 
 static const char default_key; /* in the registry: the default manager */
@@ -285,6 +322,8 @@ void tpi_open_manager (lua_State *L) {
   lua_pop(L, 1);
   lua_createtable(L, 0, 1);
   tpi_setfuncs(L, constructors);
+  lua_getfield(L, -1, "new");
+  lua_setfield(L, -3, "pool");
   lua_setfield(L, -2, "AsyncManager");
   tpi_setfuncs(L, functions);
 }

@@ -5,10 +5,12 @@
 
 #include "api/table.h"
 #include "core/clock.h"
+#include "core/cpus.h"
 #include "core/lock.h"
 #include "core/pools.h"
 #include "lua/local.h"
 #include "lua/traceback.h"
+#include "lua/reference.h"
 
 static int is_future (lua_State *L) {
   lua_pushboolean(L, luaL_testudata(L, 1, "tidepool.Future") != NULL);
@@ -18,6 +20,11 @@ static int is_future (lua_State *L) {
 /* -> seconds */
 static int now (lua_State *L) {
   lua_pushnumber(L, (double)tpi_now() / 1e9);
+  return 1;
+}
+
+static int cpus (lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)tpi_cpus());
   return 1;
 }
 
@@ -47,6 +54,7 @@ static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"on_unhandled", tpi_l_on_unhandled},
                                      {"exit_grace", exit_grace},
                                      {"strict", strict},
+                                     {"cpus", cpus},
                                      {"is_future", is_future},
                                      {"now", now},
                                      {"promise", tpi_l_promise},
@@ -101,6 +109,8 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
                                    {"room", tpi_l_room},
+                                   {"refer", tpi_l_refer},
+                                   {"resolve", tpi_l_resolve},
                                    {"slice", tpi_l_slice},
                                    {"called", tpi_l_called},
                                    {"spread", tpi_l_spread},

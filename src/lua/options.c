@@ -3,7 +3,9 @@
 */
 #include <string.h>
 
+#include "core/cpus.h"
 #include "lua/binding.h"
+#include "lua/reference.h"
 
 enum { MAX_WORKERS = 1024, MAX_QUEUE = 1 << 20, MAX_SPIN = 1000000 };
 enum { LEAST_MEMORY = 128 * 1024 };
@@ -70,6 +72,23 @@ static unsigned integer (lua_State *L, int index, const char *name, int least,
   return (unsigned)n;
 }
 
+/* As many as there are processors for "auto". */
+static unsigned workers_option (lua_State *L, int index) {
+  static const char expected[] = "integer from 1 to 1024, or \"auto\",";
+  unsigned cpus;
+  if (!option(L, index, "workers"))
+    return WORKERS;
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    if (!tpi_is_word(L, -1, "auto"))
+      bad(L, "workers", expected, LUA_TSTRING);
+    cpus = tpi_cpus();
+    lua_pop(L, 1);
+    return cpus < MAX_WORKERS ? cpus : MAX_WORKERS;
+  }
+  lua_pop(L, 1);
+  return integer(L, index, "workers", 1, MAX_WORKERS, WORKERS);
+}
+
 static int boolean (lua_State *L, int index, const char *name, int absent) {
   int b;
   if (!option(L, index, name))
@@ -114,10 +133,7 @@ static int full (lua_State *L, int index, int absent) {
   return choice(L, index, "full", choices, "\"wait\" or \"fail\"", absent);
 }
 
-/* A name is left on the stack, which keeps it. */
-static const char *name_option (lua_State *L, int index) {
-  if (!option(L, index, "name"))
-    return NULL;
+const char *tpi_options_name (lua_State *L) {
   if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) == 0 ||
       strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
     bad(L, "name", "some letters, none of them zero,", LUA_TNONE);
@@ -126,12 +142,18 @@ static const char *name_option (lua_State *L, int index) {
   return lua_tostring(L, -1);
 }
 
+/* A name is left on the stack, which keeps it. */
+static const char *name_option (lua_State *L, int index) {
+  return option(L, index, "name") ? tpi_options_name(L) : NULL;
+}
+
 /* Left on the stack. */
 static int init_option (lua_State *L, int index) {
   if (!option(L, index, "init"))
     return 0;
   if (!lua_isfunction(L, -1) && lua_type(L, -1) != LUA_TSTRING)
     bad(L, "init", "function or name of a module", LUA_TNONE);
+  tpi_is_reference(L, -1);
   if (lua_type(L, -1) == LUA_TSTRING &&
       strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
     bad(L, "init", "name of a module, no zero in it,", LUA_TSTRING);
@@ -156,7 +178,7 @@ void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
       "workers", "queue",        "name",   "full",    "spin",
       "init",    "memory_limit", "origin", "profile", "strict", NULL};
   check_names(L, index, names);
-  options->workers = integer(L, index, "workers", 1, MAX_WORKERS, WORKERS);
+  options->workers = workers_option(L, index);
   options->queue =
       integer(L, index, "queue", 1, MAX_QUEUE, options->workers * QUEUE_EACH);
   options->spin = integer(L, index, "spin", 0, MAX_SPIN, SPIN);

@@ -42,13 +42,16 @@ void tpi_add_timer (lua_State *L, tpi_Task *task, double timeout) {
     luaL_error(L, "not enough memory");
 }
 
-/* At `index` a name or a function. */
 tpi_Target tpi_target_at (lua_State *L, int index) {
   tpi_Target t = {NULL, NULL, 0, index};
   if (!lua_isfunction(L, index)) {
     if (!lua_isstring(L, index))
       luaL_typeerror(L, index, "name or function");
     t.function = tpi_function_at(L, index);
+    if (t.function == NULL) {
+      t.code = tpi_code_of_reference(L, index);
+      t.plain = 1;
+    }
   } else if (!lua_iscfunction(L, index)) {
     t.code = tpi_code_of(L, index);
     t.plain = !t.code->assigns && tpi_is_plain(L, index, 1);

@@ -51,8 +51,13 @@ static void names_are_taken_once (void **state) {
       {"t.three", nothing, NULL}, {"t.one", other, NULL}, {NULL, NULL, NULL}};
   static const tp_Function torn[] = {
       {"t.four", nothing, NULL}, {"t.four", other, NULL}, {NULL, NULL, NULL}};
+  static const tp_Function colon[] = {{"t:five", nothing, NULL},
+                                      {NULL, NULL, NULL}};
   char error[128] = "";
   (void)state;
+  assert_int_equal(tpi_functions_register(colon, colon, error, sizeof error),
+                   TP_INVALID);
+  assert_non_null(strstr(error, "the name 't:five' has a colon"));
   assert_int_equal(tpi_functions_register(torn, torn, error, sizeof error),
                    TP_TAKEN);
   assert_null(tpi_functions_find("t.four"));

@@ -63,19 +63,19 @@ function Future:awaited() end
 
 ---A future of what f returns for the results, or g for the Error.
 ---@generic U
----@param f fun(...: any): U a Future it returns is followed
----@param g? fun(err: tidepool.Error): U
+---@param f string|fun(...: any): U a Future it returns is followed
+---@param g? string|fun(err: tidepool.Error): U
 ---@return tidepool.Future<U>
 function Future:and_then(f, g) end
 
 ---A future of the results, or of what g returns for the Error.
 ---@generic U
----@param g fun(err: tidepool.Error): U
+---@param g string|fun(err: tidepool.Error): U
 ---@return tidepool.Future<T|U>
 function Future:catch(g) end
 
 ---A future that settles as this one, after h was called, unless h raises.
----@param h fun() called either way
+---@param h string|fun() called either way
 ---@return tidepool.Future<T>
 function Future:finally(h) end
 
@@ -143,7 +143,7 @@ function Promise:cancelled() end
 function Promise:future() end
 
 ---Has f called, as a coroutine, when the Future is cancelled.
----@param f fun(reason: any)
+---@param f string|fun(reason: any)
 ---@return tidepool.Promise promise itself
 function Promise:on_cancel(f) end
 

@@ -4,7 +4,7 @@
 ---@alias tidepool.Priority "high"|"normal"|"low"
 
 ---@class tidepool.Options
----@field workers? integer threads, 1 to 1024 (4)
+---@field workers? integer|"auto" threads, 1 to 1024, or tidepool.cpus() (4)
 ---@field queue? integer tasks that may wait, 1 to 2^20 (workers * 10)
 ---@field name? string for tidepool.attach
 ---@field full? "wait"|"fail" what call does when the queue is full ("wait")

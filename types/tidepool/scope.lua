@@ -7,7 +7,7 @@ local Scope = {}
 
 ---A coroutine that belongs to the scope.
 ---@generic T
----@param fn fun(...: any): T
+---@param fn string|fun(...: any): T
 ---@param ... any by reference
 ---@return tidepool.Future<T>
 function Scope:spawn(fn, ...) end
