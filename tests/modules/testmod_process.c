@@ -6,8 +6,9 @@
 **   blocks(name)        -> does the calling thread block that signal?
 **   signal(name, how)   the process ignores it ("ignore") or does what is
 **     done by default ("default") from now on
-**   profile(seconds)    -> how many times SIGPROF interrupted the calling
-**     thread while it burned that much processor time
+**   block(name, on)     the calling thread blocks that signal, or does not
+**   profile(seconds)    -> did SIGPROF interrupt the calling thread, before it
+**     had burned that much processor time?
 */
 #define _GNU_SOURCE
 #include "testmod.h"
@@ -37,6 +38,14 @@ static int l_blocks (lua_State *L) {
   pthread_sigmask(SIG_SETMASK, NULL, &mask);
   lua_pushboolean(L, sigismember(&mask, signal_at(L, 1)));
   return 1;
+}
+
+static int l_block (lua_State *L) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signal_at(L, 1));
+  pthread_sigmask(lua_toboolean(L, 2) ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+  return 0;
 }
 
 static int l_signal (lua_State *L) {
@@ -71,17 +80,18 @@ static int l_profile (lua_State *L) {
   action.sa_flags = SA_RESTART;
   sigaction(SIGPROF, &action, NULL);
   setitimer(ITIMER_PROF, &each, NULL);
-  while (spent() < until) {
+  while (samples == 0 && spent() < until) {
   }
   setitimer(ITIMER_PROF, &off, NULL);
   action.sa_handler = SIG_IGN; /* one may be on its way */
   sigaction(SIGPROF, &action, NULL);
-  lua_pushinteger(L, samples);
+  lua_pushboolean(L, samples > 0);
   return 1;
 }
 
 const luaL_Reg tt_process_lua[] = {{"close_from", l_close_from},
                                    {"blocks", l_blocks},
+                                   {"block", l_block},
                                    {"signal", l_signal},
                                    {"profile", l_profile},
                                    {NULL, NULL}};
