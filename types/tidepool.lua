@@ -27,6 +27,7 @@
 ---@field traceback? string of the worker, and of the call if origin is set
 ---@field name? string of the function
 ---@field id? integer of the future
+---@field index? integer of map and its kin: place of the element that failed
 ---@field errors? tidepool.Error[] of tidepool.any: all failures
 ---@field others? tidepool.Error[] of a scope: failures after this one
 
