@@ -18,10 +18,10 @@ local EACH = 4
 -- In a worker
 -- ------------------------------------------------------------------
 
--- Each gets the function or its name, a chunk, its length and where it begins, and
--- returns what that came to, and how many seconds it took. Tasks can change the
--- globals of a worker, so these use none: they get the module, and how to call a
--- name. Where one fails is known by its variable `element`.
+-- Each gets the function or its name, a chunk, its length and where it begins,
+-- and returns what that came to, and how many seconds it took. Tasks can change
+-- the globals of a worker, so these use none: they get the module, and how to
+-- call a name. Where one fails is known by its variable `element`.
 
 -- In a task: a function that calls the registered one.
 local function named(tidepool, name)
@@ -204,7 +204,8 @@ local function begin(name, pool, fn, list, options, number)
   local auto = options.chunk == nil or options.chunk == "auto"
   return setmetatable({
     pool = pool, fn = fn, wrap = type(fn) == "string" and named or nil,
-    sent = type(fn) == "string" and fn or core.private.called(fn, "the function"),
+    sent = type(fn) == "string" and fn
+      or core.private.called(fn, "the function"),
     list = list, n = n,
     auto = auto, size = auto and 1 or options.chunk,
     workers = workers,
