@@ -185,7 +185,8 @@ for _, place in ipairs(places) do
         for _, chunk in ipairs { 1, 2, "auto" } do
           local ok, err = pcall(pool.map, pool, "test.fail", { "a", "a" },
             { chunk = chunk })
-          assert(not ok and err.kind == "error" and err.message == "a")
+          assert(not ok and err.kind == "error" and err.value == "a")
+          assert(err.message:find "^element [12]: a$", err.message)
           assert(err.name == "test.fail", err.name)
           ok, err = pcall(pool.map, pool, "test.fail", { {} },
             { chunk = chunk })
@@ -200,7 +201,8 @@ for _, place in ipairs(places) do
         local ok, err = pcall(pool.map, pool, function (what)
           require "tidepool".invoke("test.fail", what)
         end, { "deep" })
-        assert(not ok and err.name == "test.fail" and err.message == "deep")
+        assert(not ok and err.name == "test.fail")
+        assert(err.message == "element 1: deep" and err.index == 1)
       end)
     end)
 

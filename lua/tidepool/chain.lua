@@ -49,6 +49,7 @@ end
 -- Future; of the Error if there is nobody to call, or what is called raises
 function Future.and_then(future, f, g)
   check.self(2, "and_then", "tidepool.Future", future)
+  check.open(2, future)
   f = check.callback(2, 1, "and_then", f)
   if g ~= nil then
     g = check.callback(2, 2, "and_then", g)
@@ -62,6 +63,7 @@ end
 -- results of the future, if it completes
 function Future.catch(future, g)
   check.self(2, "catch", "tidepool.Future", future)
+  check.open(2, future)
   g = check.callback(2, 1, "catch", g)
   return private.chain(future, future, settled, future, nil, g)
 end
@@ -72,6 +74,7 @@ end
 -- @treturn Future of what became of the future, unless h fails
 function Future.finally(future, h)
   check.self(2, "finally", "tidepool.Future", future)
+  check.open(2, future)
   h = check.callback(2, 1, "finally", h)
   local link = { future = future, h = h }
   link.inner = private.watch(future, ended, link)

@@ -27,13 +27,15 @@ end
 -- position of that call gets another one.
 -- @tparam integer level
 -- @param err
-function check.again(level, err)
+-- @tparam[opt] string what to call the first argument of that call
+function check.again(level, err, what)
   if type(err) == "string" then
     local source = debug.getinfo(2, "S").short_src .. ":"
     if err:sub(1, #source) == source then
       err = err:match("^%d+: (.*)", #source + 1) or err
     end
-    error(err, level + 1)
+    local rest = what and err:match "^argument 1(.*)"
+    error(rest and what .. rest or err, level + 1)
   end
   error(err, 0)
 end
@@ -56,6 +58,13 @@ function check.self(level, name, class, value)
   if type_of(value) ~= class then
     error(("bad argument #1 to '%s' (%s expected, got %s)")
       :format(name, class, type_of(value)), level + 1)
+  end
+end
+
+--- A Future that was not cleaned up.
+function check.open(level, future)
+  if not pcall(future.id, future) then
+    error("future was cleaned up", level + 1)
   end
 end
 

@@ -38,17 +38,6 @@ local parts = {
   },
 }
 
---- The results of a future; any other value as it is.
--- @param value a Future, or anything else
--- @tparam[opt] number timeout seconds, as for `Future:await`
--- @return what `value:await(timeout)` answers, or the value itself
-function tidepool.await(value, timeout)
-  if tidepool.is_future(value) then
-    return value:await(timeout)
-  end
-  return value
-end
-
 --- The path of tidepool.h, for building modules with native functions.
 -- It stands beside this file when installed, and in src/ in a source tree.
 -- @treturn string a path that can be opened, or nil and what was tried

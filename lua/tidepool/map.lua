@@ -18,9 +18,10 @@ local EACH = 4
 -- In a worker
 -- ------------------------------------------------------------------
 
--- Each gets the function or its name, a chunk and its length, and answers what
--- that came to, and how many seconds it took. Tasks can change the globals of a
--- worker, so these use none: they get the module, and how to call a name.
+-- Each gets the function or its name, a chunk, its length and where it begins,
+-- and returns what that came to, and how many seconds it took. Tasks can change
+-- the globals of a worker, so these use none: they get the module, and how to
+-- call a name. Where one fails is known by its variable `element`.
 
 -- In a task: the function of that "module:field", or one that calls the
 -- registered one.
@@ -30,30 +31,31 @@ local function named(tidepool, name)
     or function (...) return invoke(name, ...) end
 end
 
-local function map_chunk(fn, chunk, n, tidepool, wrap)
+local function map_chunk(fn, chunk, n, first, tidepool, wrap)
   local private = tidepool.private
   local began, results = tidepool.now(), private.room(n)
   fn = wrap and wrap(tidepool, fn) or fn
-  for i = 1, n do
-    results[i] = fn(chunk[i])
+  for element = 1, n do
+    results[element] = fn(chunk[element])
   end
-  return private.slice(results, 1, n), tidepool.now() - began
+  return private.slice(results, 1, n, first, "the result of element"),
+    tidepool.now() - began
 end
 
-local function each_chunk(fn, chunk, n, tidepool, wrap)
+local function each_chunk(fn, chunk, n, _, tidepool, wrap)
   local began = tidepool.now()
   fn = wrap and wrap(tidepool, fn) or fn
-  for i = 1, n do
-    fn(chunk[i])
+  for element = 1, n do
+    fn(chunk[element])
   end
   return nil, tidepool.now() - began
 end
 
-local function fold_chunk(fn, chunk, n, tidepool, wrap)
+local function fold_chunk(fn, chunk, n, _, tidepool, wrap)
   local began, result = tidepool.now(), chunk[1]
   fn = wrap and wrap(tidepool, fn) or fn
-  for i = 2, n do
-    result = fn(result, chunk[i])
+  for element = 2, n do
+    result = fn(result, chunk[element])
   end
   return result, tidepool.now() - began
 end
@@ -102,7 +104,8 @@ end
 function Work:cut(first, length)
   local last = first + length - 1
   if debug.getmetatable(self.list) then
-    return table.move(self.list, first, last, 1, {})
+    local chunk = table.move(self.list, first, last, 1, {})
+    return core.private.slice(chunk, 1, length, first)
   end
   return core.private.slice(self.list, first, last)
 end
@@ -114,7 +117,7 @@ function Work:send()
     local first = self.first
     local length = self:length(first)
     calls[#calls + 1] = {
-      self.fn, self:cut(first, length), length, core, self.wrap,
+      self.sent, self:cut(first, length), length, first, core, self.wrap,
     }
     firsts[#firsts + 1] = first
     self.first = first + length
@@ -141,17 +144,28 @@ function Work:adapt(length, seconds)
   end
 end
 
+-- Raises what a chunk has failed with, in words of whoever has called.
+function Work:fail(first, err)
+  if err.name == name_of(self.body) then -- ours would tell nobody anything
+    err.name = name_of(self.fn)
+  end
+  if err.kind == "transfer" then
+    err.index = tonumber(err.message:match "^the result of element (%d+)")
+  elseif err.index then
+    err.index = first and first + err.index - 1
+    err.message = first and ("element %d: %s"):format(err.index, err.message)
+      or err.message
+  end
+  error(err, 0)
+end
+
 -- A chunk is back: hands out what it has answered.
 function Work:receive(first, future)
   self.flying[first] = nil
   local length = self.lengths[first]
   self.lengths[first] = nil
   if future:state() ~= "completed" then
-    local _, err = pcall(future.get, future)
-    if err.name == name_of(self.body) then -- ours would tell nobody anything
-      err.name = name_of(self.fn)
-    end
-    error(err, 0)
+    self:fail(first, select(2, pcall(future.get, future)))
   end
   self:adapt(length, self.take(self, first, length, future))
   future:cleanup()
@@ -192,6 +206,8 @@ local function begin(name, pool, fn, list, options, number)
   local auto = options.chunk == nil or options.chunk == "auto"
   return setmetatable({
     pool = pool, fn = fn, wrap = type(fn) == "string" and named or nil,
+    sent = type(fn) == "string" and fn
+      or core.private.called(fn, "the function"),
     list = list, n = n,
     auto = auto, size = auto and 1 or options.chunk,
     workers = workers,
@@ -273,6 +289,25 @@ local function gather(self, init)
   return values, n + #self.firsts
 end
 
+-- One more task, over what the chunks have come to.
+function Work:fold(values, n)
+  if #self.firsts < n then
+    values[1] = core.private.called(values[1], "the initial value")
+  end
+  local ok, future = pcall(self.pool.call, self.pool, fold_chunk, self.sent,
+    values, n, 1, core, self.wrap)
+  if not ok then
+    check.again(3, future) -- fold, reduce
+  end
+  self.flying[1] = future
+  future:wait()
+  self.flying[1] = nil
+  if future:state() ~= "completed" then
+    self:fail(nil, select(2, pcall(future.get, future)))
+  end
+  return (future:get())
+end
+
 --- Brings a list down to one value, in the workers.
 -- `fn(a, b)` has to be associative: each chunk is reduced from its first
 -- element on, then what they came to, in order and with `init` before them,
@@ -288,11 +323,7 @@ function AsyncManager.reduce(pool, fn, list, init, options)
   work:run()
   local values, n = gather(work, init)
   if n > 1 then
-    local future = pool:call(fold_chunk, fn, values, n, core, work.wrap)
-    work.flying[0], work.lengths[0] = future, n
-    future:wait()
-    work:receive(0, future)
-    return work.parts[0]
+    return work:fold(values, n)
   end
   return values[1]
 end

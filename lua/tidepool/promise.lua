@@ -19,6 +19,7 @@ end
 -- @tparam function f called as f(reason)
 -- @treturn Promise the same
 function Promise:on_cancel(f)
+  must.self(2, "on_cancel", "tidepool.Promise", self)
   local future = self:future()
   f = must.callback(2, 1, "on_cancel", f)
   private.watch(future, tell, future, f)

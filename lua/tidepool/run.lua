@@ -81,6 +81,7 @@ function tidepool.shield(future, timeout)
   if not tidepool.is_future(future) then
     must.bad(2, 1, "shield", "Future", future)
   end
+  must.open(2, future)
   if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
     must.bad(2, 2, "shield", "seconds", timeout)
   end

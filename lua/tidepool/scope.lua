@@ -172,6 +172,8 @@ local Future = private.methods "tidepool.Future"
 -- may wait for that alone, so something that has settled comes.
 -- @treturn Future the same
 function Future.detach(future)
+  must.self(2, "detach", "tidepool.Future", future)
+  must.open(2, future)
   private.detach(future)
   local id = future:id()
   for s in pairs(places[future] or {}) do
@@ -376,7 +378,9 @@ function Scope:add(future)
   check(self, "add")
   if not tidepool.is_future(future) then
     must.bad(2, 1, "add", "Future", future)
-  elseif self.failure then
+  end
+  must.open(2, future)
+  if self.failure then
     future:cancel "its scope failed"
     error(self.failure, 0)
   end

@@ -157,6 +157,7 @@ void tpi_open_slice (lua_State *L);
 int tpi_l_spread (lua_State *L);
 int tpi_l_pass (lua_State *L);
 int tpi_l_get (lua_State *L);
+int tpi_l_await (lua_State *L);
 
 /* --- results.c --- */
 

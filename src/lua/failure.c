@@ -42,6 +42,8 @@ static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
     lua_replace(L, -2);
     lua_pushvalue(L, -1);
   } else {
+    if (lua_type(L, -1) == LUA_TSTRING)
+      tpi_strip_position(L);
     tpi_push_text(L);
     explain(L, fiber);
   }
@@ -84,6 +86,8 @@ int tpi_failure_handler (lua_State *L) {
   if (!tpi_fiber_runs(fiber, L) || tpi_future_settled(tpi_fiber_future(fiber)))
     return 1; /* nobody will read it */
   luaL_checkstack(L, 20, NULL);
+  if (!fiber->task->local)
+    fiber->element = tpi_traceback_element(L);
   if (has_traceback(L, place->S))
     return 1;
   lua_pushvalue(L, 1);
@@ -110,6 +114,14 @@ static void add_noted (lua_State *L, const tpi_Fiber *fiber) {
   }
 }
 
+/* Error -> Error; with its place in the list that the task goes through. */
+static void add_index (lua_State *L, const tpi_Fiber *fiber) {
+  if (fiber->element == 0)
+    return;
+  lua_pushinteger(L, fiber->element);
+  lua_setfield(L, -2, "index");
+}
+
 /* A local task is read by who has its Future: as itself. */
 static void send (lua_State *L, const tpi_Fiber *fiber) {
   if (fiber->task->local) {
@@ -130,6 +142,7 @@ void tpi_failure_send (lua_State *L, tpi_Place *place, int status) {
   if (!tpi_is_error(L, place->S))
     make_error(L, place->fiber, status);
   add_noted(L, place->fiber);
+  add_index(L, place->fiber);
   send(L, place->fiber);
 }
 

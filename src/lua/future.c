@@ -156,6 +156,15 @@ static int start_wait (lua_State *L, int how) {
 
 static int await (lua_State *L) { return start_wait(L, AWAIT); }
 
+/* value [timeout] -> its results, if it is a Future; else itself */
+int tpi_l_await (lua_State *L) {
+  luaL_checkany(L, 1);
+  if (tpi_is_future(L, tpi_state(L), 1))
+    return start_wait(L, AWAIT);
+  lua_settop(L, 1);
+  return 1;
+}
+
 /* Misuse still raises; what a task or a deadline raises is answered. */
 static int pawait (lua_State *L) { return start_wait(L, PAWAIT); }
 

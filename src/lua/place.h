@@ -81,6 +81,7 @@ struct tpi_Fiber {
   int outcome;         /* what waiting came to */
   int sends;           /* what it raises is about values crossing */
   int failed;          /* it has raised */
+  lua_Integer element; /* ...at which one, if it goes through several; or 0 */
   int follows;         /* ...because a future that it follows was cancelled */
   int exposed;         /* somebody may have kept its base */
   int rigid;           /* a coroutine below `current` cannot yield */

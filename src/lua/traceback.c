@@ -61,6 +61,58 @@ static int is_ours (const char *name) {
   return tail <= length && strncmp(folder + length - tail, file + 3, tail) == 0;
 }
 
+/* string -> string; without a position in a file of ours, which a C function of
+   others has got that was called from there. What we do wrong keeps it. */
+void tpi_strip_position (lua_State *L) {
+  static const char own[] = "attempt to ";
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length), *rest;
+  if (atomic_load(&folder_state) != KNOWN || !is_ours(text))
+    return;
+  rest = text + strcspn(text, ":");
+  if (*rest != ':')
+    return;
+  rest += 1 + strspn(rest + 1, "0123456789");
+  if (strncmp(rest, ": ", 2) != 0 ||
+      strncmp(rest + 2, own, sizeof own - 1) == 0)
+    return;
+  lua_pushlstring(L, rest + 2, length - (size_t)(rest + 2 - text));
+  lua_replace(L, -2);
+}
+
+/* The outermost Lua function, if it is one of ours. */
+static int get_outermost (lua_State *L, lua_Debug *ar) {
+  int least = 0, most = 1;
+  while (lua_getstack(L, most, ar)) {
+    least = most;
+    most *= 2;
+  }
+  while (least < most - 1) {
+    int middle = (least + most) / 2;
+    if (lua_getstack(L, middle, ar))
+      least = middle;
+    else
+      most = middle;
+  }
+  return least > 0 && lua_getstack(L, least - 1, ar) &&
+         lua_getinfo(L, "S", ar) && *ar->what == 'L' && is_ours(ar->short_src);
+}
+
+lua_Integer tpi_traceback_element (lua_State *L) {
+  lua_Integer element = 0;
+  lua_Debug ar;
+  const char *name;
+  if (atomic_load(&folder_state) != KNOWN || !get_outermost(L, &ar))
+    return 0;
+  luaL_checkstack(L, 2, NULL);
+  for (int i = 1; (name = lua_getlocal(L, &ar, i)) != NULL; i++) {
+    if (strcmp(name, "element") == 0)
+      element = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  }
+  return element;
+}
+
 void tpi_traceback (lua_State *L, lua_State *of, int level) {
   const char *text, *end;
   luaL_Buffer b;

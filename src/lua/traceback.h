@@ -16,6 +16,13 @@ void tpi_traceback (lua_State *L, lua_State *of, int level);
    where that came from, which may be another coroutine. */
 void tpi_traceback_raised (lua_State *L);
 
+/* string -> string; without a position in one of our own files, unless the fault
+   is ours. */
+void tpi_strip_position (lua_State *L);
+/* In a message handler: which element the outermost function, a loop of ours
+   over elements, was at; 0 if there is none. */
+lua_Integer tpi_traceback_element (lua_State *L);
+
 /* value -> value text; never raises but for lack of memory */
 void tpi_push_text (lua_State *L);
 

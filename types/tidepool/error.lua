@@ -25,6 +25,7 @@
 ---@field value any what the task raised, or the reason of a cancel
 ---@field traceback? string of the worker, and of the call if origin is set
 ---@field name? string of the function
+---@field index? integer of map and its kin: place of the element that failed
 ---@field id? integer of the future
 ---@field errors? tidepool.Error[] of tidepool.any: all failures
 ---@field others? tidepool.Error[] of a scope: failures after this one
