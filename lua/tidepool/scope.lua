@@ -146,6 +146,8 @@ local function watch(s, watcher)
   end
 end
 
+private.carries(watch, "a scope")
+
 -- The Future of the watcher, if there is one.
 local function watching(s)
   local watcher = s.watcher
@@ -405,6 +407,8 @@ local function expire(s, seconds)
   end
 end
 
+private.carries(expire, "a scope")
+
 --- Bounds the time of the scope, from now on.
 -- When it is over the scope fails with kind `timeout`. Again: the new time
 -- takes the place of the old one.
@@ -456,6 +460,8 @@ local function body_of(s, fn, ...)
   return fn(s, ...)
 end
 
+private.carries(body_of)
+
 local function enter(fn, ...)
   local s = new {}
   local guard = setmetatable({ scope = s }, Guard)
@@ -479,6 +485,8 @@ local function orphaned(box)
     abandon(s)
   end
 end
+
+private.carries(orphaned, "a scope")
 
 -- If a worker interrupts the `__close` of a scope when it has hardly begun,
 -- nobody would look after what had only been added. The ward does: it is a

@@ -5,6 +5,7 @@
 
 #include "core/follow.h"
 #include "lua/local.h"
+#include "lua/named.h"
 
 /* error -> error; the fields of one that no future stands for */
 static void set_fields (lua_State *L, const char *kind, const char *name) {
@@ -52,7 +53,8 @@ static void push_outcome (lua_State *L, tpi_Future *future) {
     message = "cancelled";
     length = strlen(message);
   }
-  new_error(L, (tpi_Kind)future->kind, message, length, tpi_name_of(future));
+  new_error(L, (tpi_Kind)future->kind, message, length,
+            tpi_name_here(L, tpi_state_find(L), future));
   if (!silent) {
     lua_pushlstring(L, message, length);
     lua_setfield(L, -2, "value");

@@ -178,13 +178,18 @@ static int with (lua_State *L) {
   tpi_State *S = tpi_state_open(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1), *view;
   tpi_Manager options = *manager;
+  const char *called;
   lua_settop(L, 2);
-  tpi_options_with(L, 2, &options);
+  called = tpi_options_with(L, 2, &options);
   view = tpi_push_manager_handle(L);
   take(S, view, manager->pool);
   options.borrowed = view->borrowed;
+  options.label = called != NULL ? tpi_label_new(called)
+                                 : tpi_label_retain(manager->label);
   *view = options;
-  return 1;
+  return called == NULL || view->label != NULL
+             ? 1
+             : luaL_error(L, "not enough memory");
 }
 
 static void check_whole (lua_State *L, const tpi_Manager *manager) {
@@ -198,6 +203,8 @@ static int collect (lua_State *L) {
   if (!tpi_state_collects(L))
     return 0;
   manager->pool = NULL;
+  tpi_label_release(manager->label);
+  manager->label = NULL;
   if (!manager->borrowed)
     tpi_pool_release(pool);
   return 0;
@@ -278,12 +285,18 @@ static int to_string (lua_State *L) {
   return 1;
 }
 
+static int same_label (const tpi_Manager *a, const tpi_Manager *b) {
+  return a->label == b->label || (a->label != NULL && b->label != NULL &&
+                                  strcmp(a->label->text, b->label->text) == 0);
+}
+
 static int equal (lua_State *L) {
   tpi_State *S = tpi_state(L);
   tpi_Manager *a = tpi_to_manager(L, S, 1), *b = tpi_to_manager(L, S, 2);
   lua_pushboolean(L, a != NULL && b != NULL && a->pool == b->pool &&
                          a->timeout == b->timeout &&
-                         a->priority == b->priority && a->fails == b->fails);
+                         a->priority == b->priority && a->fails == b->fails &&
+                         same_label(a, b));
   return 1;
 }
 

@@ -10,6 +10,7 @@
 #include "core/pools.h"
 #include "lua/local.h"
 #include "lua/traceback.h"
+#include "lua/named.h"
 #include "lua/reference.h"
 
 static int is_future (lua_State *L) {
@@ -55,6 +56,7 @@ static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"exit_grace", exit_grace},
                                      {"strict", strict},
                                      {"cpus", cpus},
+                                     {"named", tpi_l_named},
                                      {"is_future", is_future},
                                      {"now", now},
                                      {"promise", tpi_l_promise},
@@ -109,6 +111,8 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
                                    {"room", tpi_l_room},
+                                   {"carries", tpi_l_carries},
+                                   {"name_of", tpi_l_name_of},
                                    {"refer", tpi_l_refer},
                                    {"resolve", tpi_l_resolve},
                                    {"slice", tpi_l_slice},

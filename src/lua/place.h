@@ -82,6 +82,7 @@ struct tpi_Fiber {
   int sends;           /* what it raises is about values crossing */
   int failed;          /* it has raised */
   int follows;         /* ...because a future that it follows was cancelled */
+  int kept;            /* its results are; the call is gone (local.h) */
   int exposed;         /* somebody may have kept its base */
   int rigid;           /* a coroutine below `current` cannot yield */
   tpi_Grace held;      /* that waits for a __close */
