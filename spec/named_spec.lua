@@ -148,16 +148,10 @@ describe("what is made of futures is named by what was given", function ()
   end)
 
   it("run, scope and with_timeout by their functions", function ()
-    local calls = {
-      function () tidepool.run(fails) end,
-      function () tidepool.scope(fails) end,
-      function () tidepool.with_timeout(limit, fails) end,
-    }
-    for _, call in ipairs(calls) do
-      local ok, err = pcall(call)
-      assert.is_false(ok)
-      assert.are.equal(place_of(fails), err.name)
-    end
+    local name = place_of(says_name)
+    assert.are.equal(name, tidepool.run(says_name))
+    assert.are.equal(name, tidepool.scope(says_name))
+    assert.are.equal(name, tidepool.with_timeout(limit, says_name))
   end)
 
   it("a combinator by its own name", function ()
