@@ -116,6 +116,7 @@ build = {
         "src/lua/park.c",
         "src/lua/place.c",
         "src/lua/poll.c",
+        "src/lua/poolstats.c",
         "src/lua/promise.c",
         "src/lua/pulse.c",
         "src/lua/reading.c",

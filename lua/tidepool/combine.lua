@@ -246,7 +246,7 @@ local function step(self)
     end
   elseif future == "timeout" then
     error(core.error {
-      kind = "timeout",
+      kind = "timeout", settled = false,
       message = ("%d of %d futures not settled after %.6g s; they go on")
         :format(#self.group, self.count, self.timeout),
     }, 0)

@@ -401,7 +401,7 @@ end
 local function expire(s, seconds)
   if not s.left and not s.failure then
     fail(s, tidepool.error {
-      kind = "timeout",
+      kind = "timeout", settled = true,
       message = ("the scope timed out after %.6g s"):format(seconds),
     }, "its scope timed out")
   end

@@ -52,6 +52,14 @@ tpi_Manager *tpi_push_manager_handle (lua_State *L);
 /* Pushes one of that pool. */
 void tpi_push_manager_of (lua_State *L, const tpi_State *S, tp_Manager *pool);
 
+/* --- poolstats.c --- */
+
+void tpi_open_stats (lua_State *L);
+int tpi_l_stats (lua_State *L);
+/* Is it what stats() returned? It may cross: all that it loses is how it
+   prints. */
+int tpi_is_stats (lua_State *L, int index);
+
 /* --- closing.c --- */
 
 int tpi_l_wait_all (lua_State *L);

@@ -104,6 +104,8 @@ static void push_unsettled (lua_State *L, tpi_Handle *handle, int rc,
     lua_remove(L, -2);
     lua_pushinteger(L, (lua_Integer)future->id);
     lua_setfield(L, -2, "id");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "settled");
   }
   tpi_handle_end(handle);
 }

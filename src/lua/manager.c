@@ -192,11 +192,6 @@ static int with (lua_State *L) {
              : luaL_error(L, "not enough memory");
 }
 
-static void check_whole (lua_State *L, const tpi_Manager *manager) {
-  if (tpi_pool_broken(manager->pool))
-    tpi_raise_code(L, TP_BROKEN, NULL);
-}
-
 static int collect (lua_State *L) {
   tpi_Manager *manager = luaL_checkudata(L, 1, "tidepool.AsyncManager");
   tp_Manager *pool = manager->pool;
@@ -213,53 +208,6 @@ static int collect (lua_State *L) {
 /* ---------------------------------------------------------------- */
 /* Looking                                                           */
 /* ---------------------------------------------------------------- */
-
-static void set_integer (lua_State *L, const char *name, uint64_t n) {
-  lua_pushinteger(L, (lua_Integer)n);
-  lua_setfield(L, -2, name);
-}
-
-static void set_quantiles (lua_State *L, const char *name,
-                           const tpi_Quantiles *q) {
-  lua_createtable(L, 0, 4);
-  lua_pushnumber(L, q->p50);
-  lua_setfield(L, -2, "p50");
-  lua_pushnumber(L, q->p90);
-  lua_setfield(L, -2, "p90");
-  lua_pushnumber(L, q->p99);
-  lua_setfield(L, -2, "p99");
-  lua_pushnumber(L, q->max);
-  lua_setfield(L, -2, "max");
-  lua_setfield(L, -2, name);
-}
-
-static int stats (lua_State *L) {
-  tpi_Manager *manager = tpi_check_manager(L, tpi_state(L), 1);
-  tpi_Stats s;
-  uint64_t total = 0;
-  check_whole(L, manager);
-  tpi_pool_stats(manager->pool, &s);
-  lua_createtable(L, 0, 12);
-  lua_createtable(L, 0, TPI_PRIORITIES + 1);
-  for (int i = 0; i < TPI_PRIORITIES; i++) {
-    set_integer(L, tpi_priorities[i], s.queued[i]);
-    total += s.queued[i];
-  }
-  set_integer(L, "total", total);
-  lua_setfield(L, -2, "queued");
-  set_integer(L, "workers", s.workers);
-  set_integer(L, "running", s.running);
-  set_integer(L, "suspended", s.suspended);
-  set_integer(L, "stopping", s.stopping);
-  set_integer(L, "submitted", s.submitted);
-  set_integer(L, "completed", s.completed);
-  set_integer(L, "failed", s.failed);
-  set_integer(L, "cancelled", s.cancelled);
-  set_integer(L, "replaced", s.replaced);
-  set_quantiles(L, "wait", &s.wait);
-  set_quantiles(L, "run", &s.run);
-  return 1;
-}
 
 static int name (lua_State *L) {
   lua_pushstring(L, tpi_check_manager(L, tpi_state(L), 1)->pool->name);
@@ -307,7 +255,7 @@ static const luaL_Reg methods[] = {{"call", tpi_l_call},
                                    {"with", with},
                                    {"wait_all", tpi_l_wait_all},
                                    {"shutdown", tpi_l_shutdown},
-                                   {"stats", stats},
+                                   {"stats", tpi_l_stats},
                                    {"name", name},
                                    {NULL, NULL}};
 

@@ -157,6 +157,7 @@ int luaopen_tidepool_core (lua_State *L) {
   tpi_open_task(L);
   tpi_open_promise(L);
   tpi_open_group(L);
+  tpi_open_stats(L);
   tpi_open_codes(L);
   tpi_open_slice(L);
   tpi_push_module(L);

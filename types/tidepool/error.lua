@@ -26,6 +26,7 @@
 ---@field traceback? string of the worker, and of the call if origin is set
 ---@field name? string of the function
 ---@field id? integer of the future
+---@field settled? boolean of a timeout: true if the future's, false if an await's
 ---@field errors? tidepool.Error[] of tidepool.any: all failures
 ---@field others? tidepool.Error[] of a scope: failures after this one
 

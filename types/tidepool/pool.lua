@@ -51,6 +51,7 @@
 ---@field low integer
 ---@field total integer
 
+---Numbers; its `tostring` is a table to read.
 ---@class tidepool.Stats
 ---@field workers integer
 ---@field queued tidepool.Queued
