@@ -39,7 +39,7 @@ local core = {
   { "waits",     "pool" },
   { "alarm",     "timer" },
   { "pool",      "task stats" },
-  { "task",      "timer queue" },
+  { "task",      "timer queue label" },
   { "timer",     "future thread" },
   { "future",    "value host" },
   { "queue",     "" },
@@ -50,6 +50,7 @@ local core = {
   { "value",     "blob" },
   { "blob",      "lock memory" },
   { "map",       "memory" },
+  { "label",     "memory" },
   { "stats",     "atomic" },
   -- the platform
   { "host",      "waiter bell word generation" },

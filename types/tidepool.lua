@@ -46,7 +46,7 @@ function tidepool.default() end
 ---Calls f on the default pool; waits only while its queue is full.
 ---@async
 ---@generic T
----@param f string|fun(...: any): T name of a registered function, or one of Lua
+---@param f string|fun(...: any): T or "module:field", or a registered name
 ---@param ... any a Future stands for its results
 ---@return tidepool.Future<T>
 function tidepool.call(f, ...) end
@@ -90,6 +90,13 @@ function tidepool.poll(timeout) end
 ---@nodiscard
 ---@return integer descriptor
 function tidepool.fd() end
+
+---Names the tasks and coroutines of a function.
+---@generic F: function
+---@param name string
+---@param f F
+---@return F f itself
+function tidepool.named(name, f) end
 
 ---Has f called for a failure that nobody read; nil restores the printed line.
 ---@param f? string|fun(err: tidepool.Error)

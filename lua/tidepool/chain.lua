@@ -42,6 +42,11 @@ local function ended(link)
   return private.pass(link.future)
 end
 
+-- Errors call a link by its handler.
+private.carries(settled)
+private.carries(ended)
+private.carries(private.pass)
+
 --- Calls a function with the results.
 -- @tparam function f called with the results, once the future has completed
 -- @tparam[opt] function g called with the Error, if it fails instead
@@ -77,8 +82,8 @@ function Future.finally(future, h)
   check.open(2, future)
   h = check.callback(2, 1, "finally", h)
   local link = { future = future, h = h }
-  link.inner = private.watch(future, ended, link)
-  link.outer = private.chain(link.inner, future, private.pass, link.inner)
+  link.inner = private.watch(future, ended, link, h)
+  link.outer = private.chain(link.inner, future, private.pass, link.inner, h)
   return link.outer
 end
 

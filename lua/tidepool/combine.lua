@@ -78,6 +78,9 @@ local function run(self)
   return work.body(work)
 end
 
+private.carries(run)
+private.carries(abandon)
+
 local known = { cancel = "boolean" }
 
 local function begin(name, body, list, options)
@@ -94,8 +97,8 @@ local function begin(name, body, list, options)
 end
 
 local function spawn(self)
-  local future = core.spawn(run, self)
-  self.watch = private.watch(future, abandon, self)
+  local future = core.spawn(run, self, self.body)
+  self.watch = private.watch(future, abandon, self, self.body)
   if self.begun then
     self.watch:cancel()
   end
@@ -116,6 +119,8 @@ local function all_of(self)
   return results
 end
 
+private.carries(all_of, "tidepool.all")
+
 --- The results of all futures.
 -- When one of them fails, so does the answer, at once and with the same
 -- Error; the others are cancelled, but for those that somebody else awaits.
@@ -132,6 +137,8 @@ local function race_of(self)
   local _, future = self.group:next()
   return private.pass(future)
 end
+
+private.carries(race_of, "tidepool.race")
 
 --- What becomes of the first future that settles.
 -- The others are cancelled, but for those that somebody else awaits.
@@ -168,6 +175,8 @@ local function any_of(self)
   }, 0)
 end
 
+private.carries(any_of, "tidepool.any")
+
 --- The results of the first future that completes.
 -- The others are cancelled, but for those that somebody else awaits. When all
 -- fail the Error has a list of theirs, `errors`, in the order of the futures.
@@ -203,6 +212,8 @@ local function settle_all(self)
   return outcomes
 end
 
+private.carries(settle_all, "tidepool.all_settled")
+
 --- What becomes of all futures.
 -- @tparam table list of Futures
 -- @tparam[opt] table options `cancel = false`: they are left alone when the
@@ -235,7 +246,7 @@ local function step(self)
     end
   elseif future == "timeout" then
     error(core.error {
-      kind = "timeout",
+      kind = "timeout", settled = false,
       message = ("%d of %d futures not settled after %.6g s; they go on")
         :format(#self.group, self.count, self.timeout),
     }, 0)

@@ -104,6 +104,8 @@ local function advance(watch)
   until not room or watch.woken[1] == nil and watch.next[1] == nil
 end
 
+private.carries(advance, "a loop")
+
 -- One await is two tables. The signal is what tidepool holds until the future
 -- settles; the guard only the stack of the coroutine does, so that it goes
 -- when the loop has dropped the coroutine, and the rest of the await with it.
@@ -122,6 +124,8 @@ local function wake(signal)
   end
 end
 
+private.carries(wake, "a loop")
+
 -- One coroutine stands for the one that waits, so that what is lost at the end
 -- of the program is counted once.
 local function expire(future, timeout, signal)
@@ -132,6 +136,8 @@ local function expire(future, timeout, signal)
   end
   wake(signal)
 end
+
+private.carries(expire, "a loop")
 
 local function leave(guard)
   local signal = guard.signal

@@ -6,6 +6,9 @@ local core = require "tidepool.core"
 
 local AsyncManager = core.private.methods "tidepool.AsyncManager"
 
+-- What a pool calls a task of that function, or name.
+local name_of = core.private.name_of
+
 -- How chunks grow, with chunk = "auto": to what takes a worker so many
 -- seconds, four times at once, up to so many elements.
 local GOAL, GROWTH, MOST = 1e-3, 4, 8192
@@ -63,16 +66,6 @@ end
 -- ------------------------------------------------------------------
 -- Chunks
 -- ------------------------------------------------------------------
-
--- As a pool calls it in its Errors.
-local function name_of(fn)
-  if type(fn) == "string" then
-    return fn
-  end
-  local info = debug.getinfo(fn, "S")
-  return info.what == "C" and "a C function"
-    or ("function <%s:%d>"):format(info.short_src, info.linedefined)
-end
 
 -- Nobody wants to know any more what becomes of that call; if it has failed
 -- already, not even that.

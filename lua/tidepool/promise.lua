@@ -13,6 +13,8 @@ local function tell(future, f)
   end
 end
 
+private.carries(tell)
+
 --- Has a function called when the promise's future is cancelled.
 -- Once, in the loop of this Lua state, also if it was cancelled before; never
 -- if it settles in any other way.

@@ -41,8 +41,8 @@ end
 
 local wards = private.kept("wards", "k")
 
--- The parent of fn, and so in the end of all that fn leaves behind. Returns the
--- Future of fn.
+-- The parent of fn, and so in the end of all that fn leaves behind. Its name is
+-- that of fn. Returns the Future of fn.
 local function root(fn, ...)
   local body = tidepool.spawn(fn, ...)
   local child = body
@@ -58,6 +58,8 @@ local function root(fn, ...)
   until not child
   return body
 end
+
+private.carries(root)
 
 --- Runs a function and all that it spawns to the end.
 -- That is also what its children spawn, but not what was detached. When fn

@@ -146,6 +146,8 @@ local function watch(s, watcher)
   end
 end
 
+private.carries(watch, "a scope")
+
 -- The Future of the watcher, if there is one.
 local function watching(s)
   local watcher = s.watcher
@@ -403,11 +405,13 @@ end
 local function expire(s, seconds)
   if not s.left and not s.failure then
     fail(s, tidepool.error {
-      kind = "timeout",
+      kind = "timeout", settled = true,
       message = ("the scope timed out after %.6g s"):format(seconds),
     }, "its scope timed out")
   end
 end
+
+private.carries(expire, "a scope")
 
 --- Bounds the time of the scope, from now on.
 -- When it is over the scope fails with kind `timeout`. Again: the new time
@@ -460,6 +464,8 @@ local function body_of(s, fn, ...)
   return fn(s, ...)
 end
 
+private.carries(body_of)
+
 local function enter(fn, ...)
   local s = new {}
   local guard = setmetatable({ scope = s }, Guard)
@@ -483,6 +489,8 @@ local function orphaned(box)
     abandon(s)
   end
 end
+
+private.carries(orphaned, "a scope")
 
 -- If a worker interrupts the `__close` of a scope when it has hardly begun,
 -- nobody would look after what had only been added. The ward does: it is a

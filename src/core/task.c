@@ -20,6 +20,7 @@ tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
   task->follow = NULL;
   task->timer = NULL;
   task->code = code;
+  tpi_poke(&task->label, NULL);
   task->args = NULL;
   task->blocks = NULL;
   task->nargs = 0;
@@ -65,7 +66,9 @@ void tpi_task_drop_args (tpi_Task *task) {
 
 void tpi_task_destroy (tpi_Future *future, tpi_List *heir) {
   tpi_Task *task = tpi_task_of(future);
+  tpi_Label *label = tpi_peek(&task->label);
   tpi_future_fini(future, heir, tpi_future_free);
   tpi_list_bequeath(heir, task->blocks);
   tpi_timer_free(task->timer);
+  tpi_label_release(label);
 }

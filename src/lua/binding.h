@@ -9,11 +9,13 @@
 
 #include "api/api.h"
 #include "core/functions.h"
+#include "core/label.h"
 #include "lua/state.h"
 
 /* An AsyncManager, or a view of one: a handle and how its calls go. */
 typedef struct tpi_Manager {
   tp_Manager *pool;       /* retained; NULL before opening and after __gc */
+  tpi_Label *label;       /* what its tasks are called; retained, or NULL */
   double timeout;         /* seconds; 0 for none */
   unsigned char priority; /* a tp_Priority */
   unsigned char fails;    /* full="fail" */
@@ -49,6 +51,14 @@ tpi_Manager *tpi_to_manager (lua_State *L, const tpi_State *S, int index);
 tpi_Manager *tpi_push_manager_handle (lua_State *L);
 /* Pushes one of that pool. */
 void tpi_push_manager_of (lua_State *L, const tpi_State *S, tp_Manager *pool);
+
+/* --- poolstats.c --- */
+
+void tpi_open_stats (lua_State *L);
+int tpi_l_stats (lua_State *L);
+/* Is it what stats() returned? It may cross: all that it loses is how it
+   prints. */
+int tpi_is_stats (lua_State *L, int index);
 
 /* --- closing.c --- */
 
@@ -88,8 +98,9 @@ void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
                       tpi_WorkerOptions *lua);
 /* The name of a manager on top; raises if it cannot be one. */
 const char *tpi_options_name (lua_State *L);
-/* The options of `with`, over what the manager has. */
-void tpi_options_with (lua_State *L, int index, tpi_Manager *manager);
+/* The options of `with`, over what the manager has; the name, if there is one,
+   is left on the stack, which keeps it. */
+const char *tpi_options_with (lua_State *L, int index, tpi_Manager *manager);
 /* The options of `shutdown`. */
 void tpi_options_shutdown (lua_State *L, int index, int *drain,
                            double *timeout);

@@ -44,13 +44,11 @@ int tpi_code_put (tpi_List *list, tp_Value *value, uint64_t tag,
 /* Dumping                                                           */
 /* ---------------------------------------------------------------- */
 
-static void name_code (lua_State *L, int index, tpi_Code *code) {
+void tpi_code_describe (lua_State *L, int index, char *place, size_t size) {
   lua_Debug ar;
   lua_pushvalue(L, index);
   lua_getinfo(L, ">S", &ar);
-  snprintf(code->place, sizeof code->place, "function <%s:%d>", ar.short_src,
-           ar.linedefined);
-  code->name = code->place;
+  snprintf(place, size, "function <%s:%d>", ar.short_src, ar.linedefined);
 }
 
 /* For so many bytes; into a handle, which owns it from the start. */
@@ -74,7 +72,8 @@ static tpi_Code *dump (lua_State *L, int index, tpi_Code **handle) {
   code = new_code(L, tpi_chunk_dump(L, NULL, 0), handle);
   tpi_chunk_dump(L, code->bytes, 0);
   lua_pop(L, 1);
-  name_code(L, index, code);
+  tpi_code_describe(L, index, code->place, sizeof code->place);
+  code->name = code->place;
   return code;
 }
 

@@ -15,6 +15,8 @@
 
 #include "core/value.h"
 
+enum { TPI_PLACE = 96 }; /* bytes of "function <file:line>" */
+
 typedef struct tpi_Code {
   atomic_uint refs;
   uint64_t id; /* no other code of this process has it */
@@ -22,7 +24,7 @@ typedef struct tpi_Code {
   size_t size;
   int assigns; /* it may assign to its upvalues */
   int refers;  /* it is a text as reference.h has them, no function */
-  char place[96]; /* "function <file:line>" */
+  char place[TPI_PLACE];
   char bytes[];
 } tpi_Code;
 
@@ -49,6 +51,10 @@ void tpi_code_push_names (lua_State *L, int function, int upvalue);
 void tpi_pin_function (lua_State *L, int index);
 /* Has that been done? Runs no collector. */
 int tpi_code_pinned (lua_State *L, int index);
+
+/* Writes "function <file:line>" of the Lua function at `index`. Allocates
+   nothing. */
+void tpi_code_describe (lua_State *L, int index, char *place, size_t size);
 
 /* Makes *value that code. TP_OK or TP_NOMEM. */
 int tpi_code_put (tpi_List *list, tp_Value *value, uint64_t tag,

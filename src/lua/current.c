@@ -3,6 +3,7 @@
 */
 #include <string.h>
 
+#include "lua/named.h"
 #include "lua/place.h"
 #include "lua/reference.h"
 
@@ -58,7 +59,7 @@ static int get_field (lua_State *L) {
   if (tpi_is_word(L, 2, "id"))
     lua_pushinteger(L, (lua_Integer)future->id);
   else if (tpi_is_word(L, 2, "name"))
-    lua_pushstring(L, tpi_name_of(future));
+    lua_pushstring(L, tpi_name_here(L, tpi_state(L), future));
   else if (tpi_is_word(L, 2, "cancelled"))
     lua_pushboolean(L, tpi_future_settled(future));
   else if (tpi_is_word(L, 2, "progress"))
@@ -70,7 +71,7 @@ static int get_field (lua_State *L) {
 
 static int to_string (lua_State *L) {
   tpi_Future *future = self(L);
-  const char *name = tpi_name_of(future);
+  const char *name = tpi_name_here(L, tpi_state(L), future);
   lua_pushfstring(L, "tidepool.Task: %I (%s)", (LUAI_UACINT)future->id,
                   name != NULL ? name : "?");
   return 1;

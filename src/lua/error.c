@@ -5,6 +5,7 @@
 
 #include "core/follow.h"
 #include "lua/local.h"
+#include "lua/named.h"
 
 /* error -> error; the fields of one that no future stands for */
 static void set_fields (lua_State *L, const char *kind, const char *name) {
@@ -52,7 +53,12 @@ static void push_outcome (lua_State *L, tpi_Future *future) {
     message = "cancelled";
     length = strlen(message);
   }
-  new_error(L, (tpi_Kind)future->kind, message, length, tpi_name_of(future));
+  new_error(L, (tpi_Kind)future->kind, message, length,
+            tpi_name_here(L, tpi_state_find(L), future));
+  if (future->kind == TPI_KIND_TIMEOUT) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "settled");
+  }
   if (!silent) {
     lua_pushlstring(L, message, length);
     lua_setfield(L, -2, "value");
@@ -167,7 +173,7 @@ static int try_send (lua_State *L, tpi_List *list) {
 /* Error -> Error; a new one with what every Error has */
 static void strip (lua_State *L) {
   static const char *const fields[] = {"kind", "name", "message", "traceback",
-                                       "value"};
+                                       "value", "settled"};
   lua_createtable(L, 0, 5);
   for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
     lua_getfield(L, -2, fields[i]);

@@ -3,6 +3,7 @@
 ** Error as a value of its own.
 */
 #include "lua/local.h"
+#include "lua/named.h"
 
 #include <string.h>
 
@@ -48,8 +49,7 @@ static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
     explain(L, fiber);
   }
   tpi_make_error(L, fiber->sends ? TPI_KIND_TRANSFER : TPI_ERROR,
-                 fiber->task->local ? NULL
-                                    : tpi_name_of(tpi_fiber_future(fiber)));
+                 tpi_name_here(L, place->S, tpi_fiber_future(fiber)));
   fiber->task->raised = !fiber->sends;
 }
 
@@ -125,6 +125,7 @@ static void add_index (lua_State *L, const tpi_Fiber *fiber) {
 /* A local task is read by who has its Future: as itself. */
 static void send (lua_State *L, const tpi_Fiber *fiber) {
   if (fiber->task->local) {
+    tpi_name_local(L, fiber->task); /* whatever it has raised */
     lua_pushinteger(L, (lua_Integer)tpi_fiber_future(fiber)->id);
     if (lua_getfield(L, -2, "id") == LUA_TNIL) {
       lua_pushvalue(L, -2);

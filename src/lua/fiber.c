@@ -387,7 +387,7 @@ static int help (tpi_Future *future, void *here) {
 static const char *name (const tpi_Future *future) {
   const tpi_Task *task = (const tpi_Task *)(const void *)future;
   const tpi_Code *code = task->code;
-  return code != NULL ? code->name : "a C function";
+  return tpi_task_name(future, code != NULL ? code->name : "a C function");
 }
 
 static void destroy (tpi_Future *future, tpi_List *heir) {

@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "lua/local.h"
 #include "lua/loop.h"
+#include "lua/named.h"
 
 void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future) {
   tpi_Handle *handle = tpi_push_future_handle(L);
@@ -94,15 +95,17 @@ static void push_unsettled (lua_State *L, tpi_Handle *handle, int rc,
   tpi_Future *future = handle->future;
   tpi_handle_begin(handle);
   if (rc != TP_TIMEOUT) {
-    tpi_push_code(L, rc, tpi_name_of(future));
+    tpi_push_code(L, rc, tpi_name_here(L, tpi_state(L), future));
   } else {
     lua_pushfstring(L, "not settled after %f s; the task goes on",
                     (LUAI_UACNUMBER)seconds);
     tpi_push_error(L, TPI_KIND_TIMEOUT, lua_tostring(L, -1),
-                   tpi_name_of(future));
+                   tpi_name_here(L, tpi_state(L), future));
     lua_remove(L, -2);
     lua_pushinteger(L, (lua_Integer)future->id);
     lua_setfield(L, -2, "id");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "settled");
   }
   tpi_handle_end(handle);
 }
@@ -303,11 +306,11 @@ static int to_string (lua_State *L) {
     lua_pushliteral(L, "tidepool.Future: cleaned up");
     return 1;
   }
-  name = future->class->name != NULL ? future->class->name(future) : "promise";
+  name = tpi_name_here(L, tpi_state(L), future);
   phase = tpi_phase_name(tpi_future_state(future));
   tpi_handle_begin(handle);
   lua_pushfstring(L, "tidepool.Future: %I (%s, %s)", (LUAI_UACINT)future->id,
-                  phase, name);
+                  phase, name != NULL ? name : "promise");
   tpi_handle_end(handle);
   return 1;
 }

@@ -38,6 +38,8 @@ int tpi_local_push (lua_State *L, const tpi_LuaTask *task);
 void tpi_local_keep (lua_State *L, const tpi_LuaTask *task, int first);
 /* Error -> Error; one that follows what was cancelled was cancelled itself. */
 void tpi_local_cancel (lua_State *L, const tpi_LuaTask *task);
+/* Names it, if it can be known yet what to call it (named.c). */
+void tpi_name_local (lua_State *L, tpi_LuaTask *task);
 /* It has ended, or never will begin. */
 void tpi_local_end (lua_State *L, tpi_LuaTask *task);
 /* Has it been handed on, so that its results have to be? */

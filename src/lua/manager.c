@@ -178,18 +178,18 @@ static int with (lua_State *L) {
   tpi_State *S = tpi_state_open(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1), *view;
   tpi_Manager options = *manager;
+  const char *called;
   lua_settop(L, 2);
-  tpi_options_with(L, 2, &options);
+  called = tpi_options_with(L, 2, &options);
   view = tpi_push_manager_handle(L);
   take(S, view, manager->pool);
   options.borrowed = view->borrowed;
+  options.label = called != NULL ? tpi_label_new(called)
+                                 : tpi_label_retain(manager->label);
   *view = options;
-  return 1;
-}
-
-static void check_whole (lua_State *L, const tpi_Manager *manager) {
-  if (tpi_pool_broken(manager->pool))
-    tpi_raise_code(L, TP_BROKEN, NULL);
+  return called == NULL || view->label != NULL
+             ? 1
+             : luaL_error(L, "not enough memory");
 }
 
 static int collect (lua_State *L) {
@@ -198,6 +198,8 @@ static int collect (lua_State *L) {
   if (!tpi_state_collects(L))
     return 0;
   manager->pool = NULL;
+  tpi_label_release(manager->label);
+  manager->label = NULL;
   if (!manager->borrowed)
     tpi_pool_release(pool);
   return 0;
@@ -206,53 +208,6 @@ static int collect (lua_State *L) {
 /* ---------------------------------------------------------------- */
 /* Looking                                                           */
 /* ---------------------------------------------------------------- */
-
-static void set_integer (lua_State *L, const char *name, uint64_t n) {
-  lua_pushinteger(L, (lua_Integer)n);
-  lua_setfield(L, -2, name);
-}
-
-static void set_quantiles (lua_State *L, const char *name,
-                           const tpi_Quantiles *q) {
-  lua_createtable(L, 0, 4);
-  lua_pushnumber(L, q->p50);
-  lua_setfield(L, -2, "p50");
-  lua_pushnumber(L, q->p90);
-  lua_setfield(L, -2, "p90");
-  lua_pushnumber(L, q->p99);
-  lua_setfield(L, -2, "p99");
-  lua_pushnumber(L, q->max);
-  lua_setfield(L, -2, "max");
-  lua_setfield(L, -2, name);
-}
-
-static int stats (lua_State *L) {
-  tpi_Manager *manager = tpi_check_manager(L, tpi_state(L), 1);
-  tpi_Stats s;
-  uint64_t total = 0;
-  check_whole(L, manager);
-  tpi_pool_stats(manager->pool, &s);
-  lua_createtable(L, 0, 12);
-  lua_createtable(L, 0, TPI_PRIORITIES + 1);
-  for (int i = 0; i < TPI_PRIORITIES; i++) {
-    set_integer(L, tpi_priorities[i], s.queued[i]);
-    total += s.queued[i];
-  }
-  set_integer(L, "total", total);
-  lua_setfield(L, -2, "queued");
-  set_integer(L, "workers", s.workers);
-  set_integer(L, "running", s.running);
-  set_integer(L, "suspended", s.suspended);
-  set_integer(L, "stopping", s.stopping);
-  set_integer(L, "submitted", s.submitted);
-  set_integer(L, "completed", s.completed);
-  set_integer(L, "failed", s.failed);
-  set_integer(L, "cancelled", s.cancelled);
-  set_integer(L, "replaced", s.replaced);
-  set_quantiles(L, "wait", &s.wait);
-  set_quantiles(L, "run", &s.run);
-  return 1;
-}
 
 static int name (lua_State *L) {
   lua_pushstring(L, tpi_check_manager(L, tpi_state(L), 1)->pool->name);
@@ -278,12 +233,18 @@ static int to_string (lua_State *L) {
   return 1;
 }
 
+static int same_label (const tpi_Manager *a, const tpi_Manager *b) {
+  return a->label == b->label || (a->label != NULL && b->label != NULL &&
+                                  strcmp(a->label->text, b->label->text) == 0);
+}
+
 static int equal (lua_State *L) {
   tpi_State *S = tpi_state(L);
   tpi_Manager *a = tpi_to_manager(L, S, 1), *b = tpi_to_manager(L, S, 2);
   lua_pushboolean(L, a != NULL && b != NULL && a->pool == b->pool &&
                          a->timeout == b->timeout &&
-                         a->priority == b->priority && a->fails == b->fails);
+                         a->priority == b->priority && a->fails == b->fails &&
+                         same_label(a, b));
   return 1;
 }
 
@@ -294,7 +255,7 @@ static const luaL_Reg methods[] = {{"call", tpi_l_call},
                                    {"with", with},
                                    {"wait_all", tpi_l_wait_all},
                                    {"shutdown", tpi_l_shutdown},
-                                   {"stats", stats},
+                                   {"stats", tpi_l_stats},
                                    {"name", name},
                                    {NULL, NULL}};
 

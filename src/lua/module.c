@@ -10,6 +10,7 @@
 #include "core/pools.h"
 #include "lua/local.h"
 #include "lua/traceback.h"
+#include "lua/named.h"
 #include "lua/reference.h"
 
 static int is_future (lua_State *L) {
@@ -55,6 +56,7 @@ static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"exit_grace", exit_grace},
                                      {"strict", strict},
                                      {"cpus", cpus},
+                                     {"named", tpi_l_named},
                                      {"is_future", is_future},
                                      {"await", tpi_l_await},
                                      {"now", now},
@@ -110,6 +112,8 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
                                    {"room", tpi_l_room},
+                                   {"carries", tpi_l_carries},
+                                   {"name_of", tpi_l_name_of},
                                    {"refer", tpi_l_refer},
                                    {"resolve", tpi_l_resolve},
                                    {"slice", tpi_l_slice},
@@ -154,6 +158,7 @@ int luaopen_tidepool_core (lua_State *L) {
   tpi_open_task(L);
   tpi_open_promise(L);
   tpi_open_group(L);
+  tpi_open_stats(L);
   tpi_open_codes(L);
   tpi_open_slice(L);
   tpi_push_module(L);

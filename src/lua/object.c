@@ -289,7 +289,7 @@ int tpi_send_object (tpi_Sender *s, tp_Value *value, int index,
   tpi_send_deeper(s, path, depth);
   if (luaL_getmetafield(L, index, "__tidepool") != LUA_TNIL)
     return send_rebuilt(s, value, index, path, depth);
-  if (s->S->strictly && lua_istable(L, index))
+  if (s->S->strictly && lua_istable(L, index) && !tpi_is_stats(L, index))
     tpi_refuse(s, path, "a table with a metatable and no __tidepool (strict)");
   return 0;
 }

@@ -133,11 +133,15 @@ static int full (lua_State *L, int index, int absent) {
   return choice(L, index, "full", choices, "\"wait\" or \"fail\"", absent);
 }
 
-const char *tpi_options_name (lua_State *L) {
+static const char *some_letters (lua_State *L) {
   if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) == 0 ||
       strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
     bad(L, "name", "some letters, none of them zero,", LUA_TNONE);
-  if (strcmp(lua_tostring(L, -1), "default") == 0)
+  return lua_tostring(L, -1);
+}
+
+const char *tpi_options_name (lua_State *L) {
+  if (strcmp(some_letters(L), "default") == 0)
     bad(L, "name", "any name but that of tidepool.default()", LUA_TSTRING);
   return lua_tostring(L, -1);
 }
@@ -191,8 +195,9 @@ void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
   options->name = name_option(L, index);
 }
 
-void tpi_options_with (lua_State *L, int index, tpi_Manager *manager) {
-  static const char *const names[] = {"timeout", "priority", "full", NULL};
+const char *tpi_options_with (lua_State *L, int index, tpi_Manager *manager) {
+  static const char *const names[] = {"timeout", "priority", "full", "name",
+                                      NULL};
   luaL_checktype(L, index, LUA_TTABLE);
   check_names(L, index, names);
   manager->timeout = seconds(L, index, "timeout", manager->timeout);
@@ -200,6 +205,7 @@ void tpi_options_with (lua_State *L, int index, tpi_Manager *manager) {
       L, index, "priority", tpi_priorities, "\"high\", \"normal\" or \"low\"",
       manager->priority);
   manager->fails = (unsigned char)full(L, index, manager->fails);
+  return option(L, index, "name") ? some_letters(L) : NULL;
 }
 
 void tpi_options_shutdown (lua_State *L, int index, int *drain,

@@ -83,6 +83,7 @@ struct tpi_Fiber {
   int failed;          /* it has raised */
   lua_Integer element; /* ...at which one, if it goes through several; or 0 */
   int follows;         /* ...because a future that it follows was cancelled */
+  int kept;            /* its results are; the call is gone (local.h) */
   int exposed;         /* somebody may have kept its base */
   int rigid;           /* a coroutine below `current` cannot yield */
   tpi_Grace held;      /* that waits for a __close */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lua/binding.h"
+#include "lua/named.h"
 
 static const char name[] = "tidepool.Promise";
 
@@ -78,8 +79,10 @@ static int follow (lua_State *L, tpi_State *S, tp_Promise *promise) {
   tpi_restore_results(L, future, 2);
   tpi_poke(&future->lent, 1);
   rc = tpi_promise_follow(promise, future, ring, sizeof ring);
-  if (rc == TP_INVALID)
+  if (rc == TP_INVALID) {
+    tpi_name_ring(L, S, &promise->future, future, ring, sizeof ring);
     return luaL_error(L, "this promise would wait for itself: %s", ring);
+  }
   settled(S, lua_touserdata(L, 1));
   lua_pushboolean(L, rc == TP_OK);
   return 1;

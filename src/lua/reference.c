@@ -100,8 +100,6 @@ const char *tpi_reference_of (lua_State *L, int index) {
 }
 
 void tpi_check_callable (lua_State *L, int index) {
-  if (lua_isfunction(L, index))
-    return;
   if (tpi_is_reference(L, index)) {
     tpi_push_reference(L, index);
     lua_replace(L, index);

@@ -68,6 +68,7 @@ typedef struct tpi_State {
                                (send.h); 0 for nothing */
   int strict;               /* it sends no table that loses a metatable... */
   int strictly;             /* ...nor does the list at hand */
+  int named;                /* tidepool.named was called */
   int hooked;               /* see tpi_guard */
   tpi_Key keys[TPI_KEYS];   /* and keys... */
   int keyed;                /* ...once there was one */

@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "lua/loop.h"
 #include "lua/traceback.h"
+#include "lua/named.h"
 
 enum { SMALL = 256, MOST_ROOM = 2048 };
 
@@ -72,6 +73,17 @@ static tpi_Task *new_any_task (const tpi_State *S, const tpi_Manager *manager,
   if (t->code != NULL)
     tpi_code_retain(t->code);
   return &task->task;
+}
+
+/* As the view of the pool says, or as whoever wrote the function does. */
+static void name_task (lua_State *L, const tpi_State *S,
+                       const tpi_Manager *manager, const tpi_Target *t,
+                       tpi_Task *task) {
+  tpi_Label *label = manager->label;
+  if (label == NULL && S->named && t->function == NULL)
+    label = tpi_named_label(L, t->index);
+  if (label != NULL)
+    tpi_poke(&task->label, tpi_label_retain(label));
 }
 
 /* The place of the call, if the pool wants to know. */
@@ -142,6 +154,7 @@ tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
   handle->future = &task->future;
   task->future.id = tpi_state_id(S);
   task->priority = manager->priority;
+  name_task(L, S, manager, t, task);
   list = &task->future.results;
   if ((top >= first || carried) &&
       tpi_list_reserve(list, (size_t)(top - first + 1 + carried)) != TP_OK)

@@ -7,6 +7,7 @@
 #include "core/alarm.h"
 #include "core/clock.h"
 #include "lua/loop.h"
+#include "lua/named.h"
 
 double tpi_opt_seconds (lua_State *L, int index, double absent) {
   double seconds;
@@ -61,8 +62,11 @@ static void note (lua_State *L, const tpi_Fiber *fiber,
   int rc = tpi_task_await(&fiber->task->task, tpi_future_at(L, handle),
                           deadline != TPI_NEVER ? TPI_LIMITED : 0, place->ring,
                           sizeof place->ring);
-  if (rc == TP_INVALID)
+  if (rc == TP_INVALID) {
+    tpi_name_ring(L, place->S, tpi_fiber_future(fiber),
+                  tpi_future_at(L, handle), place->ring, sizeof place->ring);
     luaL_error(L, "tasks that would wait for each other: %s", place->ring);
+  }
   if (rc == TP_FULL)
     luaL_error(L, "what is awaited waits for this task, which cannot yield");
 }

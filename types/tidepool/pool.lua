@@ -8,7 +8,7 @@
 ---@field queue? integer tasks that may wait, 1 to 2^20 (workers * 10)
 ---@field name? string for tidepool.attach
 ---@field full? "wait"|"fail" what call does when the queue is full ("wait")
----@field init? function|string run or required in each worker's Lua state
+---@field init? function|string run ("module:field" too) or required in workers
 ---@field memory_limit? integer bytes of a worker's Lua state, 131072 or more
 ---@field origin? boolean tracebacks tell where the call was made (false)
 ---@field profile? boolean workers let SIGPROF in, for profilers (false)
@@ -19,6 +19,7 @@
 ---@field timeout? number seconds a call may take; 0 for no limit
 ---@field priority? tidepool.Priority
 ---@field full? "wait"|"fail"
+---@field name? string what the tasks are called
 
 ---@class tidepool.ShutdownOptions
 ---@field drain? boolean run what is queued (true)
@@ -50,6 +51,7 @@
 ---@field low integer
 ---@field total integer
 
+---Numbers; its `tostring` is a table to read.
 ---@class tidepool.Stats
 ---@field workers integer
 ---@field queued tidepool.Queued
@@ -71,7 +73,7 @@ local AsyncManager = {}
 ---Queues a call of f; waits only while the queue is full.
 ---@async
 ---@generic T
----@param f string|fun(...: any): T name of a registered function, or one of Lua
+---@param f string|fun(...: any): T or "module:field", or a registered name
 ---@param ... any a Future stands for its results
 ---@return tidepool.Future<T>
 function AsyncManager:call(f, ...) end
