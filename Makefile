@@ -176,6 +176,12 @@ uninstall: ## take away what install put there
 	  '$(TYPESDIR)/tidepool/loop' '$(TYPESDIR)/tidepool' '$(TYPESDIR)' \
 	  '$(TYPESDIR:/types=)'
 
+.PHONY: dist
+dist: ## an archive of what is committed: build/tidepool-VERSION.tar.gz
+	@mkdir -p build
+	git archive --prefix='tidepool-$(VERSION)/' \
+	  -o 'build/tidepool-$(VERSION).tar.gz' HEAD
+
 .PHONY: format
 format: ## lay out the C files with clang-format
 	$(CLANG_FORMAT) -i $(wildcard src/*.h src/*/*.[ch] tests/*/*.[ch] \
@@ -223,7 +229,7 @@ layers: ## do all arrows between the source files point down?
 	@$(RUN) $(LUA) scripts/layers.lua
 forks: ## does every lock in static storage survive a fork?
 	@$(RUN) $(LUA) scripts/forks.lua
-rockspec-check: ## does the rockspec name every source file?
+rockspec-check: ## do the rockspecs name every source file?
 	@$(RUN) $(LUA) scripts/rockspec.lua
 luacheck:
 	@$(LUACHECK) --no-color .

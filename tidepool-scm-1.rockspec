@@ -7,15 +7,21 @@ source = {
 description = {
   summary = "Futures and worker pools",
   detailed = [[
-Native C functions run on a fixed pool of POSIX threads behind a bounded
-queue; every call answers at once with a Future that Lua can poll, await,
-cancel and clean up.]],
+Lua and C functions run on a fixed pool of POSIX threads behind a bounded queue.
+Every call returns at once with a Future that Lua can poll, await, cancel and
+clean up, in coroutines, in scopes, and in the event loops of luv, cqueues and
+copas. Needs Lua 5.4.4 or newer, POSIX threads, and nothing else.]],
+  homepage = "https://github.com/tidepool-lua/tidepool",
+  issues_url = "https://github.com/tidepool-lua/tidepool/issues",
   license = "MIT",
-  labels = { "threads", "async", "futures", "concurrency" },
+  labels = {
+    "async", "concurrency", "coroutines", "futures", "multithreading",
+    "parallelism", "promises", "threads",
+  },
 }
 supported_platforms = { "unix" }
 dependencies = {
-  "lua >= 5.4",
+  "lua >= 5.4", -- 5.4.4; which a rockspec cannot say
 }
 build = {
   type = "builtin",
@@ -148,7 +154,7 @@ build = {
   install = {
     lua = { ["tidepool.h"] = "src/tidepool.h" },
   },
-  copy_directories = { "docs" },
+  copy_directories = { "docs", "types" },
 }
 test = {
   type = "command",

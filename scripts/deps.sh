@@ -39,6 +39,7 @@ check? cross:musl              musl-tools      -                    -           
 check? cross:32bit             libc6-dev-i386  glibc-devel.i686     -                   lib32-glibc       -               -
 check? cross:aarch64           gcc-aarch64-linux-gnu+libc6-dev-arm64-cross - -          aarch64-linux-gnu-gcc -           -
 check? command:luarocks        luarocks        luarocks             luarocks5.4         luarocks          luarocks        -
+check? command:zip             zip             zip                  zip                 zip               -               -
 EOF
 }
 

@@ -103,6 +103,24 @@ local function check_surface()
   end
 end
 
+-- Line breaks may differ.
+local function on_one_line(text)
+  return (text:gsub("%s+", " "))
+end
+
+local function check_prototypes(header, document)
+  local blocks = {}
+  for block in document:gmatch "```c\n(.-)```" do
+    blocks[#blocks + 1] = on_one_line(block)
+  end
+  local documented = table.concat(blocks, " ")
+  for prototype in header:gmatch "static inline ([^{;]-%b()) *{" do
+    prototype = on_one_line(prototype) .. ";"
+    check(documented:find(prototype, 1, true),
+      "docs/c-api.md lacks the prototype %s", prototype)
+  end
+end
+
 local function check_c_api()
   local document = contents "docs/c-api.md"
   local names = {}
@@ -120,6 +138,7 @@ local function check_c_api()
   for _, name in ipairs(sorted(names)) do
     check(has(document, name), "docs/c-api.md lacks %s", name)
   end
+  check_prototypes(header, document)
 end
 
 -- As the web pages of git hosts make them from headings.

@@ -21,7 +21,8 @@ describe("the check of the annotations", function ()
 
   local function change(name, from, to)
     local path = folder .. "/" .. name
-    local first, last = assert(contents(path):find(from, 1, true))
+    local first, last = contents(path):find(from, 1, true)
+    assert(first, from .. " is not in " .. name)
     local text = contents(path)
     local file <close> = assert(io.open(path, "w"))
     file:write(text:sub(1, first - 1), to, text:sub(last + 1))
@@ -77,9 +78,9 @@ describe("the check of the annotations", function ()
   end)
 
   it("finds parameters with other names", function ()
-    change("tidepool.lua", "function tidepool.attach(name)",
-      "function tidepool.attach(called)")
-    finds "has the parameters (called), and annotates (name)"
+    change("tidepool.lua", "function tidepool.sleep(seconds)",
+      "function tidepool.sleep(minutes)")
+    finds "has the parameters (minutes), and annotates (seconds)"
   end)
 
   it("finds a class that it cannot look up", function ()
