@@ -222,9 +222,9 @@ test-specs: tests ## the specs; SPEC=spec/future_spec.lua for one
 	@$(RUN) scripts/run-specs.sh $(or $(SPEC),spec)
 
 .PHONY: lint
-lint: layers forks rockspec-check luacheck doc-check chart-check ## what needs no run
+lint: layers forks rockspec-check luacheck doc-check index-check chart-check ## what needs no run
 .PHONY: layers forks rockspec-check luacheck doc-check snippets rock-check
-.PHONY: chart chart-check
+.PHONY: chart chart-check index index-check
 layers: ## do all arrows between the source files point down?
 	@$(RUN) $(LUA) scripts/layers.lua
 forks: ## does every lock in static storage survive a fork?
@@ -236,6 +236,10 @@ luacheck:
 doc-check: all ## is everything documented, and in types/?
 	@$(RUN) $(LUA) scripts/doc-check.lua
 	@$(RUN) $(LUA) scripts/types-check.lua
+index: ## write the index of docs/reference.md from its headings
+	@$(RUN) $(LUA) scripts/index.lua
+index-check: ## is it that of the headings?
+	@$(RUN) $(LUA) scripts/index.lua check
 chart: ## draw the chart of docs/performance.md from its results
 	@$(RUN) $(LUA) scripts/chart.lua
 chart-check: ## do chart, results and page agree?

@@ -192,13 +192,15 @@ describe("a collected manager", function ()
   end)
 
   it("has no name any more", function ()
+    local counted
     do
       local pool = new { workers = 1, name = "close-spec-name" }
-      pool:call "test.count"
+      counted = pool:call "test.count"
     end
     collect()
     session.eventually(function ()
       return not pcall(tidepool.attach, "close-spec-name")
     end)
+    session.settle { counted }
   end)
 end)

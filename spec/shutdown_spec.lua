@@ -253,8 +253,9 @@ describe("calls that race a shutdown", function ()
       local tidepool = require "tidepool"
       local testmod = require "testmod"
       local pool = tidepool.attach "shutdown-spec-woken"
-      tidepool.call("test.gate", "shutdown-spec-here")
+      local here = tidepool.call("test.gate", "shutdown-spec-here")
       local ok, err = pcall(pool.call, pool, "test.count")
+      here:await()
       return ok, not ok and err.kind
     ]]
     testmod.open "shutdown-spec-here"
