@@ -161,9 +161,10 @@ install: all ## install under PREFIX (and DESTDIR)
 	  '$(TYPESDIR)/tidepool/loop'
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
 	  src/tidepool.pc.in >'$(PCDIR)/tidepool.pc'
+	@# where no Lua runs, as in a cross build, there is nobody to ask
 	@env -u LUA_PATH -u LUA_CPATH -u LUA_PATH_5_4 -u LUA_CPATH_5_4 \
 	  -u LUA_PATH_5_5 -u LUA_CPATH_5_5 -u LUA_INIT \
-	  $(LUA) scripts/lua-path.lua '$(PREFIX)' '$(LUA_VERSION)'
+	  $(or $(LUA),false) scripts/lua-path.lua '$(PREFIX)' '$(LUA_VERSION)' || :
 uninstall: ## take away what install put there
 	rm -f $(patsubst lua/%,'$(LUADIR)/%',\
 	  $(wildcard lua/tidepool/*.lua lua/tidepool/loop/*.lua)) \

@@ -129,6 +129,9 @@ for name in pairs(listed "*.rockspec") do
   end
 end
 
+if problems > 0 then
+  io.stderr:write "rockspec: lua5.4 scripts/rockspec.lua --fix lists sources\n"
+end
 print(("rockspec: %d passed, %d failed, 0 skipped"):format(
   problems == 0 and 2 or 0, problems == 0 and 0 or 1))
 os.exit(problems == 0)

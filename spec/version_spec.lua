@@ -43,6 +43,31 @@ describe("a wrong Lua", function ()
   end
 end)
 
+describe("a core.so with functions that this Lua does not have", function ()
+  it("says that it was built for another one", function ()
+    local folder = os.tmpname()
+    os.remove(folder)
+    local built = process.shell(([[
+mkdir -p %s/tidepool && cd %s && cat >core.c <<'END' &&
+int lua_from_later (void *L);
+int luaopen_tidepool_core (void *L);
+int luaopen_tidepool_core (void *L) { return lua_from_later(L); }
+END
+%s -shared -fPIC core.c -o tidepool/core.so]]):format(folder, folder,
+      os.getenv "CC" or "cc"))
+    assert.equal(0, built.code, built.err)
+    local run = process.program(([[
+package.cpath = "%s/?.so"
+local ok, err = pcall(require, "tidepool")
+print(ok, err)]]):format(folder))
+    os.execute("rm -rf " .. folder)
+    assert.truthy(run.out:find("tidepool.core was built for another Lua than "
+      .. "this " .. _VERSION .. ": build it with the headers of the Lua that "
+      .. "runs it", 1, true), run.out .. run.err)
+    assert.truthy(run.out:find("lua_from_later", 1, true))
+  end)
+end)
+
 -- Of headers in a folder of their own, or of an interpreter that says so.
 describe("what is built with", function ()
   local folder

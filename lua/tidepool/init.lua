@@ -13,7 +13,16 @@ if version and version < 5.4 then
     .. (jit and jit.version or _VERSION), 0)
 end
 
-local tidepool = require "tidepool.core"
+local loaded, tidepool = pcall(require, "tidepool.core")
+if not loaded then
+  local why = tostring(tidepool)
+  if why:find "symbol" and why:find "lua%a*_%a" then
+    error(("tidepool.core was built for another Lua than this %s: build it "
+      .. "with the headers of the Lua that runs it (%s)"):format(_VERSION, why),
+      0)
+  end
+  error(tidepool, 0)
+end
 
 -- What only these files may call.
 local private = tidepool.private

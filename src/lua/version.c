@@ -5,9 +5,6 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
-/* The oldest release that has every function that is called here. */
-enum { OLDEST = TPI_CLOSETHREAD ? 6 : 4 };
-
 /* The release of a Lua 5.4, as its identification tells it; -1 where a program
    keeps that to itself. */
 static int running_release (void) {
@@ -16,16 +13,6 @@ static int running_release (void) {
   if (ident == NULL || sscanf(ident, "$LuaVersion: Lua 5.4.%d", &release) != 1)
     return -1;
   return release;
-}
-
-static void refuse_release (lua_State *L, int release) {
-  if (release < 4)
-    luaL_error(L, "tidepool needs Lua 5.4.4 or newer, and this is Lua 5.4.%d",
-               release);
-  luaL_error(L,
-             "tidepool.core was built for Lua 5.4.%d or newer, and this is Lua "
-             "5.4.%d: build it with the headers of the Lua that runs it",
-             OLDEST, release);
 }
 
 void tpi_version_check (lua_State *L) {
@@ -38,7 +25,8 @@ void tpi_version_check (lua_State *L) {
                running % 100);
   if (running == 504) {
     int release = running_release();
-    if (release >= 0 && release < OLDEST)
-      refuse_release(L, release);
+    if (release >= 0 && release < 4)
+      luaL_error(L, "tidepool needs Lua 5.4.4 or newer, and this is Lua 5.4.%d",
+                 release);
   }
 }

@@ -20,8 +20,9 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Raises, in one sentence, where the Lua that runs this is too old, or has
-   other functions than the one that this was compiled for. */
+/* Raises, in one sentence, where the Lua that runs this is too old, or is of
+   another version than the one that this was compiled for. Where functions of
+   that are missing this is not even loaded; lua/tidepool/init.lua says why. */
 void tpi_version_check (lua_State *L);
 
 #pragma GCC visibility pop

@@ -52,11 +52,7 @@ static void an_older_release_is_refused (void **state) {
         "tidepool needs Lua 5.4.4 or newer, and this is Lua 5.4.0");
   loads(504, "$LuaVersion: Lua 5.4.3  Copyright",
         "tidepool needs Lua 5.4.4 or newer, and this is Lua 5.4.3");
-  loads(504, "$LuaVersion: Lua 5.4.4  Copyright",
-        TPI_CLOSETHREAD
-            ? "tidepool.core was built for Lua 5.4.6 or newer, and this is Lua "
-              "5.4.4: build it with the headers of the Lua that runs it"
-            : "");
+  loads(504, "$LuaVersion: Lua 5.4.4  Copyright", "");
 #endif
 }
 

@@ -27,7 +27,7 @@
 ---@field name? string of the function
 ---@field index? integer of map and its kin: place of the element that failed
 ---@field id? integer of the future
----@field settled? boolean timeout: true if the future's, false if an await's
+---@field settled? boolean of a timeout: the future's (true), an await's (false)
 ---@field errors? tidepool.Error[] of tidepool.any: all failures
 ---@field others? tidepool.Error[] of a scope: failures after this one
 
