@@ -161,8 +161,7 @@ static int await (lua_State *L) { return start_wait(L, AWAIT); }
 
 /* value [timeout] -> its results, if it is a Future; else itself */
 int tpi_l_await (lua_State *L) {
-  luaL_checkany(L, 1);
-  if (tpi_is_future(L, tpi_state(L), 1))
+  if (lua_gettop(L) > 0 && tpi_is_future(L, tpi_state(L), 1))
     return start_wait(L, AWAIT);
   lua_settop(L, 1);
   return 1;
