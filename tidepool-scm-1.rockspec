@@ -65,6 +65,7 @@ build = {
         "src/core/future.c",
         "src/core/generation.c",
         "src/core/group.c",
+        "src/core/herald.c",
         "src/core/homes.c",
         "src/core/host.c",
         "src/core/label.c",

@@ -169,14 +169,15 @@ end
 local places = private.kept("places", "k")
 local Future = private.methods "tidepool.Future"
 
---- Takes the future away from its parent, and out of its scopes.
+--- Takes the future away from its parent, out of its scopes, and from who
+-- awaits it.
 -- A scope neither cancels what is detached nor waits for it. Who listens there
 -- may wait for that alone, so something that has settled comes.
 -- @treturn Future the same
 function Future.detach(future)
   must.self(2, "detach", "tidepool.Future", future)
   must.open(2, future)
-  private.detach(future)
+  private.keep(private.detach(future))
   local id = future:id()
   for s in pairs(places[future] or {}) do
     if s.children[id] then
