@@ -39,6 +39,7 @@ build = {
     ["tidepool.promise"] = "lua/tidepool/promise.lua",
     ["tidepool.run"] = "lua/tidepool/run.lua",
     ["tidepool.scope"] = "lua/tidepool/scope.lua",
+    ["tidepool.scoped"] = "lua/tidepool/scoped.lua",
     ["tidepool.core"] = {
       sources = {
         "src/api/await.c",

@@ -243,7 +243,7 @@ for _, place in ipairs(places) do
         task = pool:call(forever)
         ok, err = pcall(tidepool.with_timeout, 0.01, await, { task })
         assert(not ok and err.kind == "timeout")
-        assert(task:state() == "cancelled")
+        is_cancelled(task)
         task = pool:call(forever)
         ok, err = pcall(function ()
           local s <close> = tidepool.scope()
@@ -251,7 +251,7 @@ for _, place in ipairs(places) do
           s:spawn(await, { task })
         end)
         assert(not ok and err.kind == "timeout")
-        assert(task:state() == "cancelled")
+        is_cancelled(task)
       end)
     end)
 
@@ -331,8 +331,8 @@ for _, place in ipairs(places) do
           list[1]:await()[1]:await(1000)
         end, { box })
         local waits = tidepool.spawn(function () task:await(1000) end)
-        promise:resolve { waits }
         wanted(task)
+        promise:resolve { waits }
         wanted(waits)
         waits:cancel()
         assert(task:state() == "cancelled")
