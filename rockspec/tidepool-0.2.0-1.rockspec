@@ -40,6 +40,7 @@ build = {
     ["tidepool.promise"] = "lua/tidepool/promise.lua",
     ["tidepool.run"] = "lua/tidepool/run.lua",
     ["tidepool.scope"] = "lua/tidepool/scope.lua",
+    ["tidepool.scoped"] = "lua/tidepool/scoped.lua",
     ["tidepool.core"] = {
       sources = {
         "src/api/await.c",
@@ -66,6 +67,7 @@ build = {
         "src/core/future.c",
         "src/core/generation.c",
         "src/core/group.c",
+        "src/core/herald.c",
         "src/core/homes.c",
         "src/core/host.c",
         "src/core/label.c",

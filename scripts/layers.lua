@@ -41,6 +41,7 @@ local core = {
   { "pool",      "task stats" },
   { "task",      "timer queue label" },
   { "timer",     "future thread" },
+  { "herald",    "future" },
   { "future",    "value host" },
   { "queue",     "" },
   { "functions", "signature pin lock" },

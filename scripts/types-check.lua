@@ -165,6 +165,9 @@ local accepts = {
   ["tidepool.ImapOptions"] = option(function (options, own)
     return own:imap(print, {}, options)
   end),
+  ["tidepool.ScopeOptions"] = option(function (options)
+    return tidepool.scope(options, print)
+  end),
   ["tidepool.CombinatorOptions"] = option(function (options)
     return tidepool.all({}, options)
   end),

@@ -146,7 +146,8 @@ function tidepool.group() end
 ---@param ... any
 ---@return T
 ---@return any ...
----@overload fun(): tidepool.Scope for a variable that is closed
+---@overload fun(options?: tidepool.ScopeOptions): tidepool.Scope to be closed
+---@overload fun(options: tidepool.ScopeOptions, fn: function, ...: any): any
 function tidepool.scope(fn, ...) end
 
 ---Calls fn and waits for all that it has spawned.

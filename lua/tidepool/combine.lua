@@ -97,7 +97,7 @@ local function begin(name, body, list, options)
 end
 
 local function spawn(self)
-  local future = core.spawn(run, self, self.body)
+  local future = private.stands_in(core.spawn(run, self, self.body))
   self.watch = private.watch(future, abandon, self, self.body)
   if self.begun then
     self.watch:cancel()

@@ -127,10 +127,12 @@ end
 private.carries(wake, "a loop")
 
 -- One coroutine stands for the one that waits, so that what is lost at the end
--- of the program is counted once.
+-- of the program is counted once. It is cancelled when its time is over, which
+-- must not cancel the future: who waits in a group cancels nothing.
 local function expire(future, timeout, signal)
   if future then
-    future:wait(timeout)
+    local group <close> = tidepool.group():add(future)
+    group:next(timeout)
   else
     tidepool.sleep(timeout)
   end

@@ -74,8 +74,8 @@ function tidepool.run(fn, ...)
 end
 
 --- Awaits without passing a cancellation on.
--- When who awaits is cancelled, the future goes on, even if it was its child:
--- it has no parent from now on, also if the time is over first.
+-- When who awaits is cancelled, the future goes on: it is detached from now on,
+-- also if the time is over first.
 -- @tparam Future future
 -- @tparam[opt] number timeout seconds, as for `Future:await`
 -- @return its results; raises its Error
@@ -87,7 +87,7 @@ function tidepool.shield(future, timeout)
   if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
     must.bad(2, 2, "shield", "seconds", timeout)
   end
-  return private.detach(future):await(timeout)
+  return private.keep(private.detach(future)):await(timeout)
 end
 
 private.own()

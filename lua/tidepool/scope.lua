@@ -169,14 +169,15 @@ end
 local places = private.kept("places", "k")
 local Future = private.methods "tidepool.Future"
 
---- Takes the future away from its parent, and out of its scopes.
+--- Takes the future away from its parent, out of its scopes, and from who
+-- awaits it.
 -- A scope neither cancels what is detached nor waits for it. Who listens there
 -- may wait for that alone, so something that has settled comes.
 -- @treturn Future the same
 function Future.detach(future)
   must.self(2, "detach", "tidepool.Future", future)
   must.open(2, future)
-  private.detach(future)
+  private.keep(private.detach(future))
   local id = future:id()
   for s in pairs(places[future] or {}) do
     if s.children[id] then
@@ -356,21 +357,7 @@ function Scope:spawn(fn, ...)
   return admit(self, child)
 end
 
---- Calls a function on the default manager, in the scope.
--- @param fn a function, "module:field" or the name of a registered one
--- @param ... its arguments
--- @treturn Future of what it answers
-function Scope:call(fn, ...)
-  check(self, "call", true)
-  local ok, child = pcall(tidepool.call, fn, ...)
-  if not ok then
-    must.again(2, child)
-  elseif self.left or self.failure then -- while the queue was full
-    child:cancel "its scope was left"
-    check(self, "call", true)
-  end
-  return admit(self, child)
-end
+require "tidepool.scoped"(Scope, check, admit)
 
 --- Takes any future into the scope.
 -- One that comes when the scope has failed is cancelled.
@@ -466,8 +453,8 @@ end
 
 private.carries(body_of)
 
-local function enter(fn, ...)
-  local s = new {}
+local function enter(form, fn, ...)
+  local s = new(form)
   local guard = setmetatable({ scope = s }, Guard)
   local _ <close> = guard
   local _ <close> = guard -- in case that the other is interrupted
@@ -507,23 +494,43 @@ local function set_ward(s)
   help(s, "ward", ward)
 end
 
+local AsyncManager = private.methods "tidepool.AsyncManager"
+
+local function is_pool(value)
+  local meta = debug.getmetatable(value)
+  return meta and rawequal(meta.__index, AsyncManager), "AsyncManager"
+end
+
+-- What a scope is made with, and how many arguments said so.
+local function form_of(level, options)
+  if type(options) ~= "table" then
+    return {}, 0
+  end
+  options = must.options(level + 1, 1, "scope", options, { pool = is_pool })
+  return { pool = options.pool }, 1
+end
+
 --- Runs a function with a scope, or opens one for a `<close>` variable.
 -- Leaving a scope waits for all that was started in it. The first failure
 -- cancels the others and is raised; its field `others` lists those that
 -- failed besides.
+-- @tparam[opt] table options `pool`: where its calls go, the default manager if
+-- left out
 -- @tparam[opt] function fn called as fn(scope, ...), as a coroutine of it
 -- @param ... further arguments
 -- @return what fn answers; without fn, the scope
 function tidepool.scope(...)
-  if select("#", ...) == 0 then
-    local s = new { block = true, watched = true, owner = running() }
+  local form, n = form_of(2, (...))
+  if select("#", ...) == n then
+    form.block, form.watched, form.owner = true, true, running()
+    local s = new(form)
     if s.owner and tidepool.current() then
       set_ward(s)
     end
     return s
   end
-  local fn = must.callback(2, 1, "scope", (...))
-  return enter(fn, select(2, ...))
+  local fn = must.callback(2, n + 1, "scope", (select(n + 1, ...)))
+  return enter(form, fn, select(n + 2, ...))
 end
 
 private.own()

@@ -106,6 +106,7 @@ struct tpi_Parked {
   tpi_Waiter door;
   tpi_Tie ties[TPI_TIES];
   unsigned nties;
+  int awaits; /* the first of them: cancelled, it abandons that */
   atomic_uint told;
   int heard_of; /* in a program: the host knows that it was told */
 };
@@ -273,7 +274,7 @@ int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks, size_t *count,
 int tpi_pool_fill (tpi_Task *task);
 void tpi_pool_filled (tpi_Task *task);
 /* The class of every task has this as its withdraw. */
-void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was);
+void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was, tpi_Waiter **more);
 /* Was the pool made before a fork? */
 int tpi_pool_broken (const tp_Manager *pool);
 

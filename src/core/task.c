@@ -12,6 +12,8 @@ tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
     return NULL;
   memset(task + 1, 0, class->size - sizeof *task);
   tpi_future_init(&task->future, &class->future, home, end, room);
+  if (class->future.help != NULL) /* others may begin it: it is a call */
+    tpi_poke(&task->future.tenure, TPI_GOES);
   task->item.next = task->item.prev = NULL;
   task->waits.next = task->waits.prev = NULL;
   task->pool = pool;

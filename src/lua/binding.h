@@ -169,6 +169,8 @@ int tpi_l_spread (lua_State *L);
 int tpi_l_pass (lua_State *L);
 int tpi_l_get (lua_State *L);
 int tpi_l_await (lua_State *L);
+int tpi_l_stands_in (lua_State *L);
+int tpi_l_keep (lua_State *L);
 
 /* --- results.c --- */
 

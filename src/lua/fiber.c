@@ -366,11 +366,12 @@ tpi_Outcome tpi_fiber_run_on (tpi_Task *t, tpi_Worker *worker) {
 /* The class of those that come from a queue                         */
 /* ---------------------------------------------------------------- */
 
-void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was) {
+void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was,
+                         tpi_Waiter **more) {
   tpi_LuaTask *task = (tpi_LuaTask *)(void *)future;
   tpi_Pulse *pulse;
   if (task->task.pool != NULL)
-    tpi_pool_withdraw(future, was);
+    tpi_pool_withdraw(future, was, more);
   else if (task->task.timer != NULL)
     tpi_timer_stop(task->task.timer);
   pulse = tpi_see(&task->runner);

@@ -193,6 +193,23 @@ int tpi_l_pass (lua_State *L) {
   return tpi_l_get(L);
 }
 
+/* Future -> Future; it stands for what others do, and is cancelled when who
+   awaits it is, though it may be no child of that */
+int tpi_l_stands_in (lua_State *L) {
+  tpi_Future *future = tpi_check_future(L, tpi_state(L), 1);
+  unsigned char stays = TPI_STAYS;
+  tpi_cas(&future->tenure, &stays, TPI_GOES);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* Future -> Future; it goes on when who awaits it is cancelled */
+int tpi_l_keep (lua_State *L) {
+  tpi_put(&tpi_check_future(L, tpi_state(L), 1)->tenure, TPI_DETACHED);
+  lua_settop(L, 1);
+  return 1;
+}
+
 /* future list at -> other results, with the elements of the first one, a list,
    in `list` from `at` on; or nothing, if it is not as simple as that */
 int tpi_l_spread (lua_State *L) {
@@ -293,7 +310,7 @@ static int collect (lua_State *L) {
 
 static int awaited (lua_State *L) {
   tpi_State *S;
-  lua_pushboolean(L, tpi_future_wanted(self(L, &S), NULL));
+  lua_pushboolean(L, tpi_future_wanted(self(L, &S)));
   return 1;
 }
 

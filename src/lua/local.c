@@ -212,6 +212,7 @@ static int after (lua_State *L, int how, int first) {
   if (before != NULL) {
     tpi_future_retain(before);
     task->fiber->before = before;
+    tpi_poke(&task->task.future.tenure, TPI_GOES);
   }
   start_after(place, task, future, how == WATCHING);
   return 1;

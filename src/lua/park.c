@@ -168,6 +168,7 @@ int tpi_fiber_await (lua_State *L, tpi_Place *place, tpi_Future *future,
   }
   begin(fiber);
   tpi_parked_tie(&fiber->parked, future);
+  fiber->parked.awaits = !pause;
   return yield(L, fiber, context, k);
 }
 

@@ -244,7 +244,8 @@ void tpi_fiber_unpark (tpi_Fiber *fiber);
 tpi_Fiber *tpi_fiber_new (tpi_Place *place, tpi_LuaTask *task);
 /* The run and the withdraw of the classes of Lua tasks. */
 tpi_Outcome tpi_fiber_run_on (tpi_Task *task, tpi_Worker *worker);
-void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was);
+void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was,
+                         tpi_Waiter **more);
 void tpi_fiber_push_body (lua_State *L);
 /* Begins, or goes on; from is the coroutine that runs, or NULL. */
 tpi_Outcome tpi_fiber_run (tpi_Place *place, tpi_LuaTask *task,

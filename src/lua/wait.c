@@ -93,6 +93,8 @@ static int drive (lua_State *L, tpi_State *S, const tpi_Handle *handle,
     int answer;
     tpi_loop_turn(L, S, handle, UINT_MAX);
     future = handle != NULL ? tpi_future_at(L, handle) : NULL;
+    if (future != NULL && own != NULL && tpi_future_settled(own))
+      tpi_future_abandon(future, NULL, NULL);
     if (fiber != NULL)
       tpi_fiber_check(L, fiber->place);
     if (future != NULL && tpi_future_settled(future))

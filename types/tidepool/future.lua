@@ -48,11 +48,13 @@ function Future:state() end
 function Future:id() end
 
 ---Settles it now; a call that runs is told, one that is queued never runs.
+---Cancels what it awaits as well, if nobody else waits for that.
 ---@param reason? string
 ---@return boolean settled true if this call settled it
 function Future:cancel(reason) end
 
----Takes it away from its parent, so that it is not cancelled with that.
+---Takes it away from its parent, its scopes and who awaits it, so that it is
+---not cancelled with them.
 ---@return tidepool.Future<T> future itself
 function Future:detach() end
 
