@@ -75,7 +75,7 @@ for _, place in ipairs(places) do
           .. "profile, strict)", function ()
             return (tidepool.AsyncManager.new { wrokers = 1 })
           end)
-        refuses("unknown option 'zzzzzzz' (known are timeout, priority, full)",
+        refuses("unknown option 'zzzzzzz' (known are timeout, priority, full",
           function () return (pool:with { zzzzzzz = 1 }) end)
         refuses("unknown option 'drian' (did you mean 'drain'? Known are "
           .. "drain, timeout)", function ()
