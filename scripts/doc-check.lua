@@ -58,7 +58,7 @@ end
 
 local surface = {}
 for name in pairs(tidepool) do
-  if name:sub(1, 1) ~= "_" and name ~= "private" then
+  if name:sub(1, 1) ~= "_" then
     surface["tidepool." .. name] = true
   end
 end

@@ -89,12 +89,27 @@ function check.target(level, name, pool, fn)
   elseif check.refer(level + 1, fn) ~= fn then
     return
   end
-  for _, registered in ipairs(pool:functions()) do
-    if registered.name == fn then
-      return
+  local ok, err = pcall(core.private.registered, fn)
+  if not ok then
+    error(err, level + 1)
+  end
+end
+
+-- A key that is no place in a list, nor its `n`. What has a metatable may be a
+-- list all the same.
+local function stray(list)
+  for key in next, debug.getmetatable(list) and {} or list do
+    if math.type(key) ~= "integer" and key ~= "n" then
+      return key
     end
   end
-  error(("no function named '%s' is registered"):format(fn), level + 1)
+end
+
+-- How a key is shown.
+local function named(key)
+  local kind = type(key)
+  return (kind == "string" or kind == "number")
+    and ("key '%s'"):format(tostring(key)) or ("a %s as a key"):format(kind)
 end
 
 --- A list, which may have an `n` for holes.
@@ -104,11 +119,15 @@ function check.list(level, number, name, list)
     check.bad(level + 1, number, name, "table", list)
   end
   local n = list.n
-  if n == nil then
-    return #list
-  elseif math.type(n) ~= "integer" or n < 0 then
+  if n ~= nil and (math.type(n) ~= "integer" or n < 0) then
     error(("bad argument #%d to '%s' (its field 'n' is no length)")
       :format(number, name), level + 1)
+  end
+  n = n or #list
+  local key = n == 0 and stray(list)
+  if key then
+    error(("bad argument #%d to '%s' (a list expected, got %s)")
+      :format(number, name, named(key)), level + 1)
   end
   return n
 end
@@ -127,6 +146,11 @@ end
 -- @treturn table their numbers: two that are equal have the same
 function check.futures(level, name, list)
   local n = check.list(level + 1, 1, name, list)
+  local key = stray(list)
+  if key then
+    error(("bad argument #1 to '%s' (a list expected, got %s)")
+      :format(name, named(key)), level + 1)
+  end
   local futures = {}
   for i = 1, n do
     futures[i] = list[i]
@@ -161,6 +185,19 @@ local function shown(value)
     or type_of(value)
 end
 
+--- What may have been meant by a name, and what there is.
+-- @tparam string name
+-- @tparam table known by name
+-- @treturn string what to put behind a message
+function check.known(name, known)
+  local names = {}
+  for each in pairs(known) do
+    names[#names + 1] = each
+  end
+  table.sort(names)
+  return core.private.known(name, names)
+end
+
 --- A table of options, or nil for none.
 -- @tparam integer level
 -- @tparam integer number of the argument
@@ -178,7 +215,8 @@ function check.options(level, number, name, options, known)
   end
   for key in pairs(options) do
     if known[key] == nil then
-      error(type(key) == "string" and ("unknown option '%s'"):format(key)
+      error(type(key) == "string"
+        and ("unknown option '%s'%s"):format(key, check.known(key, known))
         or ("unknown option (a %s as a key)"):format(type(key)), level + 1)
     end
   end

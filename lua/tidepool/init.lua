@@ -89,12 +89,29 @@ for table, names in pairs(parts) do
   end })
 end
 
-if not tidepool.current() then
+local function load_all()
   for _, names in pairs(parts) do
     for _, part in pairs(names) do
       load(part)
     end
   end
+end
+
+-- Listed is what is public, all of it; found is `private` as well.
+local meta = getmetatable(tidepool)
+local find = meta.__index
+
+function meta.__index(_, name)
+  return name == "private" and private or find(_, name)
+end
+
+function meta.__pairs()
+  load_all()
+  return next, tidepool, nil
+end
+
+if not tidepool.current() then
+  load_all()
 end
 
 private.own()

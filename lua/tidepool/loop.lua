@@ -3,6 +3,7 @@
 -- manner of that loop, has the loop watch tidepool's descriptor, and makes it
 -- go on with the coroutine once the future has settled. Those for luv, copas
 -- and cqueues are in `tidepool.loop.*`; `tidepool.use_loop` takes any other.
+local must = require "tidepool.check"
 local tidepool = require "tidepool.core"
 
 local private = tidepool.private
@@ -222,7 +223,8 @@ local function check(adapter)
   end
   for field, value in pairs(adapter) do
     if not FIELDS[field] then
-      error(("an adapter has no field '%s'"):format(field), 3)
+      error(("an adapter has no field '%s'%s"):format(field,
+        type(field) == "string" and must.known(field, FIELDS) or ""), 3)
     elseif type(value) ~= FIELDS[field] then
       error(("the field '%s' of an adapter is a %s, not a %s"):format(field,
         FIELDS[field], type(value)), 3)

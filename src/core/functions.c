@@ -4,10 +4,9 @@
 #include <string.h>
 
 #include "core/lock.h"
+#include "core/guess.h"
 #include "core/memory.h"
 #include "core/pin.h"
-
-enum { LONGEST = 64 }; /* names longer than this are not guessed at */
 
 static tpi_Lock lock;
 static tpi_Function **all; /* sorted by name; guarded by lock */
@@ -64,8 +63,7 @@ static int check_locked (const tp_Function *list, const tp_Function *f,
     return TP_TAKEN;
   }
   if (tpi_signature_parse(&signature, f->signature, &where) != TP_OK) {
-    snprintf(error, space, "signature of '%s' is malformed at '%s'", f->name,
-             where);
+    tpi_signature_explain(f->name, where, error, space);
     return TP_INVALID;
   }
   return TP_OK;
@@ -144,45 +142,18 @@ const tpi_Function *tpi_functions_at (size_t i) {
   return function;
 }
 
-/* How many letters to add, drop or change to make one of the other. */
-static size_t distance (const char *a, const char *b) {
-  size_t row[LONGEST + 1], n = strlen(b);
-  if (n > LONGEST)
-    return LONGEST;
-  for (size_t j = 0; j <= n; j++)
-    row[j] = j;
-  for (size_t i = 1; a[i - 1] != '\0'; i++) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= n; j++) {
-      size_t best = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      if (row[j] + 1 < best)
-        best = row[j] + 1;
-      if (row[j - 1] + 1 < best)
-        best = row[j - 1] + 1;
-      row[j] = best;
-    }
-  }
-  return row[n];
-}
-
 /* Takes the lock for each, and not for all: there may be many. */
 const char *tpi_functions_guess (const char *name) {
   const tpi_Function *f;
-  const char *best = NULL;
-  size_t least = strlen(name) / 3 + 2; /* must be nearer than this */
+  tpi_Guess guess;
+  tpi_guess_begin(&guess, name);
   for (size_t i = 0; (f = tpi_functions_at(i)) != NULL; i++) {
     const char *dot = strchr(f->name, '.');
-    size_t d = distance(f->name, name);
+    tpi_guess_try(&guess, f->name);
     if (dot != NULL && strcmp(dot + 1, name) == 0)
-      d = 1; /* only the module was forgotten */
-    if (d < least) {
-      least = d;
-      best = f->name;
-    }
+      tpi_guess_near(&guess, f->name, 1); /* only the module was forgotten */
   }
-  return best;
+  return guess.best;
 }
 
 void tpi_functions_freeze (void) { tpi_lock(&lock); }

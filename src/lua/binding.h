@@ -41,6 +41,20 @@ int tpi_is_word (lua_State *L, int index, const char *word);
 int tpi_raise_about (lua_State *L, const char *before, int index,
                      const char *after);
 
+/* --- text.c --- */
+
+/* value -> value text: what an error with that value says. Raises nothing but
+   for lack of memory, and interrupts. */
+void tpi_push_text (lua_State *L);
+
+/* --- known.c --- */
+
+/* name names -> text: what may have been meant, and what is known */
+int tpi_l_known (lua_State *L);
+/* Raises about the name at `index`, which is none of these; NULL ends them. */
+int tpi_raise_unknown (lua_State *L, const char *before, int index,
+                       const char *const *names);
+
 /* --- manager.c, submit.c, options.c --- */
 
 void tpi_open_manager (lua_State *L);

@@ -227,6 +227,18 @@ static int to_string (lua_State *L) {
   return 1;
 }
 
+/* table kind -> table kind */
+static void check_kind (lua_State *L, const char *const *kinds) {
+  if (lua_isnil(L, 2))
+    return;
+  luaL_checktype(L, 2, LUA_TSTRING);
+  for (int i = 0; kinds[i] != NULL; i++) {
+    if (tpi_is_word(L, 2, kinds[i]))
+      return;
+  }
+  tpi_raise_unknown(L, "unknown kind '", 2, kinds);
+}
+
 /* table -> Error, the same table */
 int tpi_l_error (lua_State *L) {
   static const char *const kinds[] = {"error",  "cancelled", "timeout",
@@ -235,11 +247,7 @@ int tpi_l_error (lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_getfield(L, 1, "kind"); /* 2 */
-  luaL_argcheck(
-      L,
-      tpi_is_word(L, 2, kinds[luaL_checkoption(L, 2, "error", kinds)]) ||
-          lua_isnil(L, 2),
-      1, "a kind has no zeros");
+  check_kind(L, kinds);
   if (lua_isnil(L, 2)) {
     lua_pushliteral(L, "error");
     lua_setfield(L, 1, "kind");

@@ -80,13 +80,26 @@ static int cannot_start (lua_State *L, const tpi_PoolOptions *options) {
                     (int)options->workers);
 }
 
+/* Was it called as AsyncManager:new? */
+static int with_colon (lua_State *L) {
+  int is;
+  lua_settop(L, 1);
+  tpi_push_module(L);
+  lua_pushliteral(L, "AsyncManager");
+  lua_rawget(L, -2);
+  is = lua_rawequal(L, 1, -1);
+  lua_settop(L, 1);
+  return is;
+}
+
 static int new (lua_State *L) {
   tpi_PoolOptions options;
   tpi_Manager *manager;
   tpi_WorkerOptions lua;
   tpi_State *S = tpi_state_open(L);
   int rc;
-  lua_settop(L, 1);
+  if (with_colon(L))
+    return luaL_error(L, "use a dot: AsyncManager.new { ... }");
   tpi_options_new(L, 1, &options, &lua);
   manager = tpi_push_manager_handle(L);
   rc = start(L, S, manager, &options, &lua);

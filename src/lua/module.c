@@ -95,6 +95,12 @@ static int kept (lua_State *L) {
   return 1;
 }
 
+/* name -> ; raises if no function has that name */
+static int registered (lua_State *L) {
+  tpi_function_at(L, 1);
+  return 0;
+}
+
 /* What the Lua part is written with. */
 static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"child", tpi_l_child},
@@ -111,6 +117,8 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"lookout", tpi_l_lookout},
                                    {"members", tpi_l_members},
                                    {"kept", kept},
+                                   {"known", tpi_l_known},
+                                   {"registered", registered},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
                                    {"room", tpi_l_room},
@@ -166,9 +174,15 @@ int luaopen_tidepool_core (lua_State *L) {
   tpi_push_module(L);
   tpi_setfuncs(L, functions);
   tpi_open_manager(L);
+  lua_createtable(L, 0, 1);
+  lua_createtable(L, 0, 1);
   lua_createtable(L, 0, sizeof private / sizeof *private);
   tpi_setfuncs(L, private);
   lua_setfield(L, -2, "private");
+  lua_setfield(L, -2, "__index"); /* found, but not listed */
+  lua_pushvalue(L, -1);
+  tpi_set_upvalue(L, TPI_UP_OWN);
+  lua_setmetatable(L, -2);
   lua_pushlightuserdata(L, &tpi_api);
   lua_setfield(L, -2, "api");
   lua_pushliteral(L, "tidepool " TIDEPOOL_VERSION);

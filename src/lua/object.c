@@ -163,30 +163,57 @@ static int cannot_load (lua_State *L) {
   return lua_error(L);
 }
 
-/* table key -> value. A worker that gets the module, or some object of ours,
-   without having required it has only what is written in C; when it looks for
-   more, the Lua part is loaded. */
-static int complete_module (lua_State *L) {
-  lua_settop(L, 2);
+/* Loads the Lua part. */
+static void complete (lua_State *L) {
   for (int i = 0; owners[i] != NULL; i++) {
     push_owner(L, owners[i]);
-    lua_pushnil(L);
+    if (i == 0)
+      tpi_push_upvalue(L, TPI_UP_OWN);
+    else
+      lua_pushnil(L);
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
   }
   tpi_push_standard(L, "_G.require");
   lua_pushliteral(L, "tidepool");
   if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-    return cannot_load(L);
+    cannot_load(L);
+}
+
+/* table key -> value. A worker that gets the module, or some object of ours,
+   without having required it has only what is written in C; when it looks for
+   more, the Lua part is loaded. */
+static int complete_module (lua_State *L) {
+  lua_settop(L, 2);
+  tpi_push_upvalue(L, TPI_UP_OWN);
+  lua_getfield(L, -1, "__index");
+  lua_pushvalue(L, 2);
+  if (lua_rawequal(L, 1, lua_upvalueindex(1)) && lua_rawget(L, -2) != LUA_TNIL)
+    return 1;
+  complete(L);
   lua_pushvalue(L, 2);
   lua_gettable(L, 1);
   return 1;
 }
 
+/* table -> what its own __pairs returns, once it is complete */
+static int list_module (lua_State *L) {
+  lua_settop(L, 1);
+  complete(L);
+  if (luaL_getmetafield(L, 1, "__pairs") == LUA_TNIL)
+    return luaL_error(L, "tidepool was loaded in part");
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 3);
+  return 3;
+}
+
 void tpi_open_module (lua_State *L) {
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, complete_module);
+  lua_createtable(L, 0, 2);
+  tpi_push_module(L);
+  lua_pushcclosure(L, complete_module, 1);
   lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, list_module);
+  lua_setfield(L, -2, "__pairs");
   for (int i = 0; owners[i] != NULL; i++) {
     push_owner(L, owners[i]);
     lua_pushvalue(L, -2);

@@ -49,7 +49,7 @@ static void check_names (lua_State *L, int index, const char *const *names) {
     while (*known != NULL && !tpi_is_word(L, -1, *known))
       known++;
     if (*known == NULL)
-      tpi_raise_about(L, "unknown option '", -1, "'");
+      tpi_raise_unknown(L, "unknown option '", -1, names);
   }
 }
 

@@ -115,7 +115,7 @@ static int reject (lua_State *L) {
   failure = tpi_push_list(L);
   lua_pushvalue(L, 2);
   if (!tpi_is_error(L, S)) {
-    luaL_tolstring(L, -1, NULL);
+    tpi_push_text(L);
     tpi_make_error(L, TPI_ERROR, NULL);
   }
   tpi_send_error(L, failure);

@@ -32,6 +32,7 @@ enum {
   TPI_UP_KEPT,    /* name -> table that the Lua part keeps */
   TPI_UP_LATE,    /* what was made in a finalizer, as weak keys; or nil */
   TPI_UP_MODULE,  /* the table that `require "tidepool"` answers */
+  TPI_UP_OWN,     /* the metatable of that table, when it is complete */
   TPI_UP_STANDARD /* replace.c; or nothing */
 };
 

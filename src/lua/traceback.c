@@ -228,20 +228,6 @@ int tpi_l_unwrap (lua_State *L) {
 
 /* ---------------------------------------------------------------- */
 
-static int to_text (lua_State *L) {
-  luaL_tolstring(L, 1, NULL);
-  return 1;
-}
-
-void tpi_push_text (lua_State *L) {
-  lua_pushcfunction(L, to_text);
-  lua_pushvalue(L, -2);
-  if (lua_pcall(L, 1, 1, 0) == LUA_OK)
-    return;
-  lua_pop(L, 1);
-  lua_pushliteral(L, "an error whose __tostring raises");
-}
-
 /* An Error that has a traceback prints it itself. */
 static int prints_one (lua_State *L) {
   int does;

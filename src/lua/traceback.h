@@ -23,9 +23,6 @@ void tpi_strip_position (lua_State *L);
    over elements, was at; 0 if there is none. */
 lua_Integer tpi_traceback_element (lua_State *L);
 
-/* value -> value text; never raises but for lack of memory */
-void tpi_push_text (lua_State *L);
-
 /* The file that calls this stands in the folder of the Lua part. */
 void tpi_own_folder (lua_State *L);
 
