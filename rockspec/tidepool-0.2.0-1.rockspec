@@ -75,6 +75,7 @@ build = {
         "src/core/lock.c",
         "src/core/map.c",
         "src/core/memory.c",
+        "src/core/overdue.c",
         "src/core/parked.c",
         "src/core/pin.c",
         "src/core/pool.c",

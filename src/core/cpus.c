@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LONGEST = 4096 }; /* of a path */
+enum { LONGEST = 4096, MOST_CPUS = 1 << 16 }; /* of a path; of a mask */
 
 /* Reads what is at most two numbers, as text or "max", from a file; how many
    there were, a "max" not among them. */
@@ -37,7 +37,9 @@ static unsigned quota_of (const char *folder) {
         read_numbers(path, &period, &ignored) < 1)
       return 0;
   }
-  return quota > 0 && period > 0 ? (unsigned)((quota - 1) / period + 1) : 0;
+  if (quota <= 0 || period <= 0 || (quota - 1) / period >= MOST_CPUS)
+    return 0;
+  return (unsigned)((quota - 1) / period + 1);
 }
 
 static unsigned least (unsigned a, unsigned b) {
@@ -108,8 +110,6 @@ unsigned tpi_cpus_quota (const char *groups, const char *root) {
 }
 
 #if defined(__linux__) && !defined(TPI_PORTABLE)
-enum { MOST_CPUS = 1 << 16 };
-
 static unsigned allowed (void) {
   unsigned long mask[MOST_CPUS / (8 * sizeof(unsigned long))] = {0};
   cpu_set_t *set = (cpu_set_t *)(void *)mask;

@@ -182,6 +182,7 @@ struct tp_Manager {
   unsigned holds[TPI_PRIORITIES]; /* ...of each priority */
   tpi_Item waiting;    /* tasks that wait, by the lock of waits.c */
   atomic_uchar drains; /* a task has waited for all of it */
+  atomic_uchar overdue; /* it was said for what its shutdown waits */
   int dead;            /* being freed */
   unsigned handles;
   _Atomic(tpi_Barrier *) barriers; /* changed under the lock */

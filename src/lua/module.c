@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/cpus.h"
 #include "core/lock.h"
+#include "core/overdue.h"
 #include "core/pools.h"
 #include "lua/local.h"
 #include "lua/traceback.h"
@@ -101,7 +102,15 @@ static int registered (lua_State *L) {
   return 0;
 }
 
-/* What the Lua part is written with. */
+/* [seconds] -> when a shutdown says for what it waits: the seconds of before,
+   and how many have */
+static int overdue_after (lua_State *L) {
+  lua_pushnumber(L, tpi_overdue_after(tpi_opt_seconds(L, 1, -1)));
+  lua_pushinteger(L, (lua_Integer)tpi_overdue_said());
+  return 2;
+}
+
+/* What the Lua part, and our specs, are written with. */
 static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"child", tpi_l_child},
                                    {"stands_in", tpi_l_stands_in},
@@ -119,6 +128,7 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"kept", kept},
                                    {"known", tpi_l_known},
                                    {"registered", registered},
+                                   {"overdue_after", overdue_after},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
                                    {"room", tpi_l_room},
