@@ -280,7 +280,7 @@ function tidepool.use_loop(adapter)
   return function () detach(adapter) end
 end
 
-local main = debug.getregistry()[1]
+local main = private.main_thread()
 local resume = coroutine.resume
 
 --- Who has resumed the running coroutine by `coroutine.resume` or a function

@@ -102,6 +102,12 @@ static int registered (lua_State *L) {
   return 0;
 }
 
+/* -> the main thread, whichever slot of the registry this Lua has it in */
+static int main_thread (lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  return 1;
+}
+
 /* [seconds] -> when a shutdown says for what it waits: the seconds of before,
    and how many have */
 static int overdue_after (lua_State *L) {
@@ -129,6 +135,7 @@ static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"known", tpi_l_known},
                                    {"registered", registered},
                                    {"overdue_after", overdue_after},
+                                   {"main_thread", main_thread},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
                                    {"room", tpi_l_room},
