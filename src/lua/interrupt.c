@@ -99,7 +99,7 @@ void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
   tpi_Fiber *fiber = place->fiber;
   int closing;
   if (!tpi_family_is_over(place)) { /* it was meant for a task that is over */
-    lua_sethook(L, NULL, 0, 0);
+    tpi_pulse_unhook(place->pulse, L);
     if (tpi_family_is_over(place)) /* a beat fell before that */
       hook_every(L, 1);
     return;

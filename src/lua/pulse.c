@@ -66,6 +66,31 @@ TPI_PLAIN static void pass_on (int signal, siginfo_t *info, void *context) {
   /* the default for SIGURG is to ignore it */
 }
 
+/* The hook that stands there is kept: the beat may be meant for another task. */
+TPI_PLAIN static void interrupt (tpi_Pulse *p, lua_State *L) {
+  lua_Hook with = tpi_see(&hook), now = lua_gethook(L);
+  if (now != with) {
+    p->hook = now;
+    p->mask = lua_gethookmask(L);
+    p->count = lua_gethookcount(L);
+    tpi_put(&p->hooked, now != NULL ? L : NULL);
+  }
+  lua_sethook(L, with, LUA_MASKCOUNT, 1);
+}
+
+/* Taken out before it is put back, for a beat may come at any moment. */
+void tpi_pulse_unhook (tpi_Pulse *p, lua_State *L) {
+  lua_Hook with = NULL;
+  int mask = 0, count = 0;
+  if (tpi_see(&p->hooked) == L) {
+    with = p->hook;
+    mask = p->mask;
+    count = p->count;
+    tpi_put(&p->hooked, NULL);
+  }
+  lua_sethook(L, with, mask, count);
+}
+
 /*
 ** Runs on any thread, between any two instructions. What it does is safe
 ** there, line by line: errno is kept; of_this_thread and the exchange touch
@@ -83,7 +108,7 @@ TPI_PLAIN static void on_signal (int signal, siginfo_t *info, void *context) {
   } else {
     lua_State *L = tpi_see(&p->current);
     if (L != NULL)
-      lua_sethook(L, tpi_see(&hook), LUA_MASKCOUNT, 1);
+      interrupt(p, L);
   }
   errno = keep;
 }

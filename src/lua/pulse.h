@@ -32,6 +32,10 @@ typedef struct tpi_Pulse {
   _Atomic(lua_State *) current; /* the coroutine it runs, or NULL */
   atomic_uint withdrawn; /* tasks that were cancelled and whose children were
                             not, yet (family.c) */
+  /* The coroutine whose hook a beat took the place of, or NULL; and that. */
+  _Atomic(lua_State *) hooked;
+  lua_Hook hook;
+  int mask, count;
 } tpi_Pulse;
 
 #pragma GCC visibility push(hidden)
@@ -41,6 +45,8 @@ typedef struct tpi_Pulse {
 tpi_Pulse *tpi_pulse_take (lua_Hook hook);
 /* The thread that took it; does nothing for NULL. */
 void tpi_pulse_give_back (tpi_Pulse *pulse);
+/* The thread, in the hook: puts back what it took the place of. */
+void tpi_pulse_unhook (tpi_Pulse *pulse, lua_State *L);
 /* Any thread. */
 void tpi_pulse_beat (tpi_Pulse *pulse);
 
