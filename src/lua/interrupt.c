@@ -87,6 +87,20 @@ static int is_held (lua_State *L, tpi_Fiber *fiber) {
   return may_go_on(&fiber->held);
 }
 
+/* The hook that ours took the place of is back. It is taken out before, for a
+   beat may come at any moment. */
+static void unhook (tpi_Pulse *p, lua_State *L) {
+  lua_Hook with = NULL;
+  int mask = 0, count = 0;
+  if (tpi_see(&p->hooked) == L) {
+    with = p->hook;
+    mask = p->mask;
+    count = p->count;
+    tpi_put(&p->hooked, NULL);
+  }
+  lua_sethook(L, with, mask, count);
+}
+
 /*
 ** Runs in a coroutine that a beat, or entering it, has hooked. At first the
 ** task gets an error, and then some time to clean up. If it still runs after
@@ -99,7 +113,7 @@ void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
   tpi_Fiber *fiber = place->fiber;
   int closing;
   if (!tpi_family_is_over(place)) { /* it was meant for a task that is over */
-    tpi_pulse_unhook(place->pulse, L);
+    unhook(place->pulse, L);
     if (tpi_family_is_over(place)) /* a beat fell before that */
       hook_every(L, 1);
     return;

@@ -78,19 +78,6 @@ TPI_PLAIN static void interrupt (tpi_Pulse *p, lua_State *L) {
   lua_sethook(L, with, LUA_MASKCOUNT, 1);
 }
 
-/* Taken out before it is put back, for a beat may come at any moment. */
-void tpi_pulse_unhook (tpi_Pulse *p, lua_State *L) {
-  lua_Hook with = NULL;
-  int mask = 0, count = 0;
-  if (tpi_see(&p->hooked) == L) {
-    with = p->hook;
-    mask = p->mask;
-    count = p->count;
-    tpi_put(&p->hooked, NULL);
-  }
-  lua_sethook(L, with, mask, count);
-}
-
 /*
 ** Runs on any thread, between any two instructions. What it does is safe
 ** there, line by line: errno is kept; of_this_thread and the exchange touch

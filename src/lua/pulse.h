@@ -45,8 +45,6 @@ typedef struct tpi_Pulse {
 tpi_Pulse *tpi_pulse_take (lua_Hook hook);
 /* The thread that took it; does nothing for NULL. */
 void tpi_pulse_give_back (tpi_Pulse *pulse);
-/* The thread, in the hook: puts back what it took the place of. */
-void tpi_pulse_unhook (tpi_Pulse *pulse, lua_State *L);
 /* Any thread. */
 void tpi_pulse_beat (tpi_Pulse *pulse);
 
