@@ -31,14 +31,8 @@ CLANG_FORMAT ?= clang-format
 VALGRIND ?= valgrind
 INSTALL ?= install
 
-VERSION = $(call once,VERSION,sed -n \
-	's/^.define TIDEPOOL_VERSION "\(.*\)"/\1/p' src/tidepool.h)
-
 LUADIR = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)
 LIBDIR = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
-INCDIR = $(DESTDIR)$(PREFIX)/include
-PCDIR = $(DESTDIR)$(PREFIX)/lib/pkgconfig
-TYPESDIR = $(DESTDIR)$(PREFIX)/share/tidepool/types
 
 # once NAME,COMMAND: what the command prints, run on the first use of NAME.
 once = $(eval $1 := $$(shell $2))$($1)
@@ -60,8 +54,8 @@ endif
 COMPILE = $(CC) $(OWN_CFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 LINK = $(CC) $(OWN_CFLAGS) $(CFLAGS) $(LDFLAGS)
 # The core and the API are compiled where lua.h cannot be found.
-LUA_H = -I$(or $(LUA_INCDIR),$(error no headers of Lua 5.4.4 or newer; try \
-	'make deps', or set LUA_INCDIR))
+LUA_H = -I$(or $(LUA_INCDIR),$(error no Lua 5.4 headers; try 'make deps', \
+	or set LUA_INCDIR))
 
 # ----------------------------------------------------------------- sources
 
@@ -126,10 +120,6 @@ examples: $(EXAMPLES) ## build the example modules
 tests: all $(EXAMPLES) $(CORE_TESTS) $(BINDING_TESTS) $(TEST_MODULES) $(EXIT_TESTS) $(STRESS) \
 	$(RUNNER) ## build every test program, run none
 benches: all $(TEST_MODULES) $(BENCHES)
-.PHONY: compile
-compile: $(CORE_OBJECTS) $(LUA_OBJECTS) $(STRESS_OBJECTS) \
-	$(call objects,$(wildcard tests/modules/*.c tests/exit/*.c \
-	tests/runner/*.c)) ## compile what Lua's headers suffice for
 
 .PHONY: demo demo-words
 demo: all examples ## checksums of a folder, as an example: DIR=/etc
@@ -147,41 +137,18 @@ bench-count: all $(COUNTED) ## count instructions; COUNTS=update keeps them
 
 .PHONY: install uninstall
 install: all ## install under PREFIX (and DESTDIR)
-	$(INSTALL) -d '$(LUADIR)/tidepool/loop' '$(LIBDIR)/tidepool' \
-	  '$(INCDIR)' '$(PCDIR)' '$(TYPESDIR)/tidepool/loop'
+	$(INSTALL) -d '$(LUADIR)/tidepool/loop' '$(LIBDIR)/tidepool'
 	$(INSTALL) -m 644 $(wildcard lua/tidepool/*.lua) '$(LUADIR)/tidepool'
 	$(INSTALL) -m 644 $(wildcard lua/tidepool/loop/*.lua) \
 	  '$(LUADIR)/tidepool/loop'
 	$(INSTALL) -m 644 src/tidepool.h '$(LUADIR)/tidepool'
 	$(INSTALL) -m 755 $(MODULE) '$(LIBDIR)/tidepool'
-	$(INSTALL) -m 644 src/tidepool.h '$(INCDIR)'
-	$(INSTALL) -m 644 $(wildcard types/*.lua) '$(TYPESDIR)'
-	$(INSTALL) -m 644 $(wildcard types/tidepool/*.lua) '$(TYPESDIR)/tidepool'
-	$(INSTALL) -m 644 $(wildcard types/tidepool/loop/*.lua) \
-	  '$(TYPESDIR)/tidepool/loop'
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
-	  src/tidepool.pc.in >'$(PCDIR)/tidepool.pc'
-	@# where no Lua runs, as in a cross build, there is nobody to ask
-	@env -u LUA_PATH -u LUA_CPATH -u LUA_PATH_5_4 -u LUA_CPATH_5_4 \
-	  -u LUA_PATH_5_5 -u LUA_CPATH_5_5 -u LUA_INIT \
-	  $(or $(LUA),false) scripts/lua-path.lua '$(PREFIX)' '$(LUA_VERSION)' || :
 uninstall: ## take away what install put there
 	rm -f $(patsubst lua/%,'$(LUADIR)/%',\
 	  $(wildcard lua/tidepool/*.lua lua/tidepool/loop/*.lua)) \
 	  '$(LUADIR)/tidepool/tidepool.h' \
-	  '$(LIBDIR)/tidepool/core.so' '$(INCDIR)/tidepool.h' \
-	  '$(PCDIR)/tidepool.pc' \
-	  $(patsubst types/%,'$(TYPESDIR)/%',$(wildcard types/*.lua \
-	  types/tidepool/*.lua types/tidepool/loop/*.lua))
-	-rmdir '$(LUADIR)/tidepool/loop' '$(LUADIR)/tidepool' '$(LIBDIR)/tidepool' \
-	  '$(TYPESDIR)/tidepool/loop' '$(TYPESDIR)/tidepool' '$(TYPESDIR)' \
-	  '$(TYPESDIR:/types=)'
-
-.PHONY: dist
-dist: ## an archive of what is committed: build/tidepool-VERSION.tar.gz
-	@mkdir -p build
-	git archive --prefix='tidepool-$(VERSION)/' \
-	  -o 'build/tidepool-$(VERSION).tar.gz' HEAD
+	  '$(LIBDIR)/tidepool/core.so'
+	-rmdir '$(LUADIR)/tidepool/loop' '$(LUADIR)/tidepool' '$(LIBDIR)/tidepool'
 
 .PHONY: format
 format: ## lay out the C files with clang-format
@@ -223,30 +190,20 @@ test-specs: tests ## the specs; SPEC=spec/future_spec.lua for one
 	@$(RUN) scripts/run-specs.sh $(or $(SPEC),spec)
 
 .PHONY: lint
-lint: layers forks rockspec-check luacheck doc-check index-check chart-check ## what needs no run
+lint: layers forks rockspec-check luacheck doc-check ## what needs no run
 .PHONY: layers forks rockspec-check luacheck doc-check snippets rock-check
-.PHONY: chart chart-check index index-check
 layers: ## do all arrows between the source files point down?
 	@$(RUN) $(LUA) scripts/layers.lua
 forks: ## does every lock in static storage survive a fork?
 	@$(RUN) $(LUA) scripts/forks.lua
-rockspec-check: ## do the rockspecs name every source file?
+rockspec-check: ## does the rockspec name every source file?
 	@$(RUN) $(LUA) scripts/rockspec.lua
 luacheck:
 	@$(LUACHECK) --no-color .
-doc-check: all ## is everything documented, and in types/?
+doc-check: all ## is everything documented?
 	@$(RUN) $(LUA) scripts/doc-check.lua
-	@$(RUN) $(LUA) scripts/types-check.lua
-index: ## write the index of docs/reference.md from its headings
-	@$(RUN) $(LUA) scripts/index.lua
-index-check: ## is it that of the headings?
-	@$(RUN) $(LUA) scripts/index.lua check
-chart: ## draw the chart of docs/performance.md from its results
-	@$(RUN) $(LUA) scripts/chart.lua
-chart-check: ## do chart, results and page agree?
-	@$(RUN) $(LUA) scripts/chart.lua check
 snippets: all examples ## run the examples in the documents
-	@LUA_LIBS='$(LUA_LIBS)' $(RUN) $(LUA) scripts/snippets.lua
+	@$(RUN) $(LUA) scripts/snippets.lua
 rock-check: ## install the rock into an empty folder and use it there
 	@$(RUN) tests/rock/run.sh
 

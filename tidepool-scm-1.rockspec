@@ -7,21 +7,15 @@ source = {
 description = {
   summary = "Futures and worker pools",
   detailed = [[
-Lua and C functions run on a fixed pool of POSIX threads behind a bounded queue.
-Every call returns at once with a Future that Lua can poll, await, cancel and
-clean up, in coroutines, in scopes, and in the event loops of luv, cqueues and
-copas. Needs Lua 5.4.4 or newer, POSIX threads, and nothing else.]],
-  homepage = "https://github.com/tidepool-lua/tidepool",
-  issues_url = "https://github.com/tidepool-lua/tidepool/issues",
+Native C functions run on a fixed pool of POSIX threads behind a bounded
+queue; every call answers at once with a Future that Lua can poll, await,
+cancel and clean up.]],
   license = "MIT",
-  labels = {
-    "async", "concurrency", "coroutines", "futures", "multithreading",
-    "parallelism", "promises", "threads",
-  },
+  labels = { "threads", "async", "futures", "concurrency" },
 }
 supported_platforms = { "unix" }
 dependencies = {
-  "lua >= 5.4", -- 5.4.4; which a rockspec cannot say
+  "lua >= 5.4",
 }
 build = {
   type = "builtin",
@@ -39,7 +33,6 @@ build = {
     ["tidepool.promise"] = "lua/tidepool/promise.lua",
     ["tidepool.run"] = "lua/tidepool/run.lua",
     ["tidepool.scope"] = "lua/tidepool/scope.lua",
-    ["tidepool.scoped"] = "lua/tidepool/scoped.lua",
     ["tidepool.core"] = {
       sources = {
         "src/api/await.c",
@@ -58,7 +51,6 @@ build = {
         "src/core/clock.c",
         "src/core/convert.c",
         "src/core/copy.c",
-        "src/core/cpus.c",
         "src/core/dispatch.c",
         "src/core/drain.c",
         "src/core/follow.c",
@@ -66,15 +58,11 @@ build = {
         "src/core/future.c",
         "src/core/generation.c",
         "src/core/group.c",
-        "src/core/guess.c",
-        "src/core/herald.c",
         "src/core/homes.c",
         "src/core/host.c",
-        "src/core/label.c",
         "src/core/lock.c",
         "src/core/map.c",
         "src/core/memory.c",
-        "src/core/overdue.c",
         "src/core/parked.c",
         "src/core/pin.c",
         "src/core/pool.c",
@@ -110,31 +98,25 @@ build = {
         "src/lua/fiber.c",
         "src/lua/future.c",
         "src/lua/group.c",
-        "src/lua/hint.c",
         "src/lua/idle.c",
         "src/lua/interrupt.c",
         "src/lua/kit.c",
-        "src/lua/known.c",
         "src/lua/local.c",
         "src/lua/loop.c",
         "src/lua/luv.c",
         "src/lua/manager.c",
         "src/lua/module.c",
-        "src/lua/named.c",
         "src/lua/names.c",
         "src/lua/object.c",
         "src/lua/options.c",
         "src/lua/park.c",
         "src/lua/place.c",
         "src/lua/poll.c",
-        "src/lua/poolstats.c",
         "src/lua/promise.c",
         "src/lua/pulse.c",
-        "src/lua/reading.c",
         "src/lua/readlib.c",
+        "src/lua/reading.c",
         "src/lua/receive.c",
-        "src/lua/reference.c",
-        "src/lua/refuse.c",
         "src/lua/replace.c",
         "src/lua/results.c",
         "src/lua/sandbox.c",
@@ -144,11 +126,8 @@ build = {
         "src/lua/spawn.c",
         "src/lua/state.c",
         "src/lua/submit.c",
-        "src/lua/text.c",
-        "src/lua/traceback.c",
         "src/lua/unread.c",
         "src/lua/upvalues.c",
-        "src/lua/version.c",
         "src/lua/wait.c",
         "src/lua/worklib.c",
       },
@@ -160,7 +139,7 @@ build = {
   install = {
     lua = { ["tidepool.h"] = "src/tidepool.h" },
   },
-  copy_directories = { "docs", "types" },
+  copy_directories = { "docs" },
 }
 test = {
   type = "command",

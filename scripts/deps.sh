@@ -26,7 +26,6 @@ test   command:luacheck        lua-check       -                    -           
 test   module:socket           lua-socket      lua-socket           lua5.4-socket       lua54-socket      -               luasocket
 test   module:cqueues          lua-cqueues     -                    lua5.4-cqueues      -                 -               cqueues
 test?  module:luv              lua-luv         -                    -                   -                 -               luv
-test?  command:lua5.1          lua5.1          -                    lua5.1              lua51             -                 -
 test?  copas                   lua-copas       -                    -                   -                 -               copas
 bench? module:luv              lua-luv         -                    -                   -                 -               luv
 check? command:valgrind        valgrind        valgrind             valgrind            valgrind          -               -
@@ -35,11 +34,7 @@ check? clang-runtime           libclang-rt-dev compiler-rt          compiler-rt 
 check? sanitizer:address       libasan8        libasan              -                   -                 -               -
 check? sanitizer:undefined     libubsan1       libubsan             -                   -                 -               -
 check? sanitizer:thread        libtsan2        libtsan              -                   -                 -               -
-check? cross:musl              musl-tools      -                    -                   musl              -               -
-check? cross:32bit             libc6-dev-i386  glibc-devel.i686     -                   lib32-glibc       -               -
-check? cross:aarch64           gcc-aarch64-linux-gnu+libc6-dev-arm64-cross - -          aarch64-linux-gnu-gcc -           -
 check? command:luarocks        luarocks        luarocks             luarocks5.4         luarocks          luarocks        -
-check? command:zip             zip             zip                  zip                 zip               -               -
 EOF
 }
 
@@ -69,7 +64,6 @@ int main (void) { return 0; }' | compiles "$CC" ;;
     module:*) lua -e "require '$what'" >/dev/null 2>&1 ;;
     copas) copas ;;
     clang-runtime) sanitizer clang thread ;;
-    cross:*) "$here/cross.sh" --can "$what" ;;
     sanitizer:*) sanitizer "$CC" "$what" ;;
   esac
 }

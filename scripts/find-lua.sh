@@ -1,6 +1,5 @@
 #!/bin/sh
-# Tells where Lua 5.4 (or 5.5) is on this machine. 5.4.0 to 5.4.3 count as if
-# they were not there: they crash when a coroutine that awaits is closed.
+# Tells where Lua 5.4 (or 5.5) is on this machine.
 #   find-lua.sh program   the interpreter
 #   find-lua.sh include   the folder of lua.h
 #   find-lua.sh libs      what a program that embeds Lua links with
@@ -14,22 +13,16 @@ version_of () {
     "$1/lua.h" 2>/dev/null | head -n 1
 }
 
-release_of () { # release_of FOLDER: 5.4.4
-  sed -n 's/^#define LUA_VERSION_RELEASE\(_N\)\{0,1\}[^0-9A-Z]*\([0-9][0-9]*\).*/\2/p' \
-    "$1/lua.h" 2>/dev/null | head -n 1 | sed "s/^/$(version_of "$1")./"
-}
-
-supported () { # supported RELEASE
+supported () {
   case $1 in
-    5.4.[0-3]) return 1 ;;
-    5.4.* | 5.5.*) return 0 ;;
+    5.4 | 5.5) return 0 ;;
     *) return 1 ;;
   esac
 }
 
 program () {
   for name in $names; do
-    if supported "$("$name" -v 2>&1 | sed -n 's/^Lua \([0-9.]*\).*/\1/p')"
+    if supported "$("$name" -e 'print(_VERSION:match "%d.%d")' 2>/dev/null)"
     then
       echo "$name"
       return 0
@@ -43,7 +36,7 @@ package () {
   for name in $names; do
     flags=$(pkg-config --cflags-only-I "$name" 2>/dev/null) || continue
     for dir in $(echo "$flags" | sed 's/-I//g') /usr/include; do
-      if supported "$(release_of "$dir")"; then
+      if supported "$(version_of "$dir")"; then
         echo "$name $dir"
         return 0
       fi
@@ -60,7 +53,7 @@ include () {
   for prefix in /usr /usr/local /opt/homebrew /opt/homebrew/opt/lua@5.4 \
     /usr/local/opt/lua@5.4 /opt/local; do
     for dir in lua5.4 lua-5.4 lua54 lua/5.4 lua5.5 lua-5.5 lua55 lua .; do
-      if supported "$(release_of "$prefix/include/$dir")"; then
+      if supported "$(version_of "$prefix/include/$dir")"; then
         echo "$prefix/include/$dir"
         return 0
       fi

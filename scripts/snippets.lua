@@ -11,10 +11,9 @@ A comment on the line before a block says what to do with it:
 
 lua blocks run as scripts of their own in a new interpreter, sh blocks in a
 new `sh -e`, c blocks only go to files. Each document has an empty folder of
-its own that all its blocks share. They find what an installed copy has, and
-neither examples nor test modules; $LUA is the interpreter, $CC the compiler,
-$LUA_LIBS what a program that embeds Lua links with, $TIDEPOOL the root of the
-tree. Blocks without a comment are left alone.
+its own that all its blocks share. They find the tree as installed modules
+would be found; $LUA is the interpreter, $CC the compiler, $TIDEPOOL the root
+of the tree. Blocks without a comment are left alone.
 ]]
 
 local LIMIT = 60 -- seconds for one block
@@ -74,19 +73,12 @@ local function pattern(text)
   return "^" .. escaped:gsub("%%%.%%%.%%%.", ".-") .. "%s*$"
 end
 
--- The paths of the tree, without its tests and examples.
-local root, build = os.getenv "TIDEPOOL" or ".",
-  os.getenv "TIDEPOOL_BUILD" or "build"
-local PATHS = ("env LUA_PATH=%s LUA_CPATH=%s"):format(
-  quote(("%s/lua/?.lua;%s/lua/?/init.lua;;"):format(root, root)),
-  quote(build .. "/?.so;;"))
-
 local commands = {
   lua = function (name) return interpreter .. " " .. name end,
   sh = function (name) return "sh -e " .. name end,
 }
 
--- Runs a block in the folder. Returns success, what it printed.
+-- Runs a block in the folder. Answers success, what it printed.
 local function run(block, folder)
   local make = commands[block.language]
   if not make then
@@ -94,8 +86,8 @@ local function run(block, folder)
   end
   local name = "snippet." .. block.language
   write(folder .. "/" .. name, block.text)
-  local ok = os.execute(("cd %s && %s %s %s >.output 2>&1 </dev/null")
-    :format(quote(folder), PATHS, "timeout -k 5 " .. LIMIT, make(name)))
+  local ok = os.execute(("cd %s && %s %s >.output 2>&1 </dev/null"):format(
+    quote(folder), "timeout -k 5 " .. LIMIT, make(name)))
   local file <close> = assert(io.open(folder .. "/.output"))
   return ok == true, file:read "a"
 end

@@ -185,8 +185,7 @@ for _, place in ipairs(places) do
         for _, chunk in ipairs { 1, 2, "auto" } do
           local ok, err = pcall(pool.map, pool, "test.fail", { "a", "a" },
             { chunk = chunk })
-          assert(not ok and err.kind == "error" and err.value == "a")
-          assert(err.message:find "^element [12]: a$", err.message)
+          assert(not ok and err.kind == "error" and err.message == "a")
           assert(err.name == "test.fail", err.name)
           ok, err = pcall(pool.map, pool, "test.fail", { {} },
             { chunk = chunk })
@@ -201,8 +200,7 @@ for _, place in ipairs(places) do
         local ok, err = pcall(pool.map, pool, function (what)
           require "tidepool".invoke("test.fail", what)
         end, { "deep" })
-        assert(not ok and err.name == "test.fail")
-        assert(err.message == "element 1: deep" and err.index == 1)
+        assert(not ok and err.name == "test.fail" and err.message == "deep")
       end)
     end)
 
@@ -243,7 +241,7 @@ for _, place in ipairs(places) do
         local list = numbers(100)
         list[77] = { { io.stdout } }
         for _, chunk in ipairs { 1, 10, 100 } do
-          refuses('element 77, field "[1][1]": a userdata cannot be sent',
+          refuses('argument 2, field "[77][1][1]": a userdata cannot be sent',
             function () pool:map(double, list, { chunk = chunk }) end)
         end
       end)

@@ -78,7 +78,7 @@ for _, place in ipairs(places) do
       end, generations)
     end)
 
-    it("raises what its function raises, whose children end", function ()
+    it("raises the Error of its function, whose children end", function ()
       place.run(function ()
         local stay, begun, ended, value = gate(), gate(), 0, {}
         local function child(depth)
@@ -95,8 +95,8 @@ for _, place in ipairs(places) do
           begun[1]:await()
           error(value)
         end)
-        assert(err == value)
-        assert(tidepool.traceback(err):find "async_run_spec.lua")
+        assert(err.kind == "error" and err.value == value)
+        assert(err.traceback:find "async_run_spec.lua")
         assert(ended == 4 and not stay[1]:is_ready())
       end)
     end)
@@ -210,11 +210,11 @@ for _, place in ipairs(places) do
       end)
     end)
 
-    it("raises what the function raises", function ()
+    it("raises the Error of the function", function ()
       place.run(function ()
         local value = {}
         local err = failure(tidepool.with_timeout, 3600, error, value)
-        assert(err == value)
+        assert(err.kind == "error" and err.value == value)
       end)
     end)
 
@@ -376,7 +376,7 @@ for _, place in ipairs(places) do
           tidepool.sleep(0)
           error("over", 0)
         end)
-        assert(err == "over" and child:state() == "cancelled")
+        assert(err.message == "over" and child:state() == "cancelled")
         child = tidepool.spawn(stay[1].await, stay[1])
         tidepool.spawn(child.cancel, child, "directly")
         err = failure(tidepool.shield, child)

@@ -13,6 +13,13 @@ local children = session.check and 500 or 10000
 
 local failure, gate, at_end = async.failure, async.gate, async.at_end
 
+-- Since 5.4.3 a __close can yield; before, it holds up what is below.
+local closing = coroutine.create(function ()
+  local _ <close> = at_end(coroutine.yield)
+end)
+local yields = coroutine.resume(closing)
+  and coroutine.status(closing) == "suspended"
+
 for _, place in ipairs(places) do
   describe("a scope with a function " .. place.name, function ()
     after_each(session.finish)
@@ -177,7 +184,7 @@ for _, place in ipairs(places) do
           tidepool.sleep(0)
           error("from the body", 0)
         end)
-        assert(err == "from the body")
+        assert(err.value == "from the body" and err.traceback)
         for i = 1, 4 do
           assert(futures[i]:state() == "cancelled")
         end
@@ -234,7 +241,7 @@ for _, place in ipairs(places) do
           assert(rawequal(err.value, values[i]) and err.kind == "error")
           assert(type(err.message) == "string")
           err = failure(tidepool.scope, function () error(values[i], 0) end)
-          assert(rawequal(err, values[i]))
+          assert(rawequal(err.value, values[i]))
         end
       end)
     end)
@@ -319,7 +326,7 @@ for _, place in ipairs(places) do
           go[1]:await()
           error("now", 0)
         end)
-        assert(err == "now")
+        assert(err.message == "now" and #err.others == 0)
         assert(#ended == 5)
       end)
     end)
@@ -535,7 +542,7 @@ for _, place in ipairs(places) do
           tidepool.sleep(0)
           error("now", 0)
         end)
-        assert(err == "now" and tries == MOST)
+        assert(err.message == "now" and tries == MOST)
       end)
     end)
 
@@ -552,7 +559,7 @@ for _, place in ipairs(places) do
           begun[1]:await()
           error("now", 0)
         end)
-        assert(err == "now")
+        assert(err.message == "now")
         assert(tidepool.spawn(tostring, 1):await() == "1")
       end)
     end)
@@ -674,7 +681,7 @@ for _, place in ipairs(places) do
           assert(open == n)
           error("all of you", 0)
         end)
-        assert(err == "all of you" and open == 0)
+        assert(err.message == "all of you" and open == 0)
       end, children)
     end)
 
@@ -819,7 +826,7 @@ for _, place in ipairs(places) do
           tidepool.sleep(0)
           error(value)
         end)
-        assert(rawequal(err, value) and ended)
+        assert(rawequal(err, value) and (ended or not yields))
         assert(child:state() == "cancelled" and added:state() == "cancelled")
         assert(failure(function ()
           local s <close> = tidepool.scope()
@@ -867,7 +874,7 @@ for _, place in ipairs(places) do
           ended[1]:await()
           assert(left == "cancelled" and added:state() == "cancelled")
         end
-      end, { "in the block", "leaving it" })
+      end, { "in the block", yields and "leaving it" or nil })
     end)
 
     it("leaves no child to the coroutine that has it", function ()
@@ -1000,7 +1007,7 @@ local function grow_trees(count, seed)
 
   local function in_scope(depth)
     local kids = {}
-    if random(2) == 1 then
+    if random(2) == 1 or not yields then
       pcall(tidepool.scope, fill, kids, depth)
     else
       pcall(function ()
@@ -1144,8 +1151,10 @@ describe("a scope of the program", function ()
     local err = failure(tidepool.scope, function (s)
       s:call(function () s:spawn(print) end)
     end)
-    expect.is_truthy(err:find "upvalue \"s.group\": a userdata", err)
-    expect.is_truthy(err:find "^spec/async_scope_spec.lua:%d+: ", err)
+    expect.is_truthy(err.message:find "upvalue \"s.group\": a userdata",
+      err.message)
+    expect.is_truthy(err.message:find "^spec/async_scope_spec.lua:%d+: ",
+      err.message)
   end)
 
   it("is left by Ctrl-C, with what was in it", function ()
@@ -1193,7 +1202,7 @@ for _, place in ipairs(places) do
           child = s:spawn(opened[1].await, opened[1]):detach()
           error { code = 7 }
         end)
-        assert(err.code == 7 and not child:is_ready())
+        assert(err.value.code == 7 and not child:is_ready())
         local kept
         do
           local s <close> = tidepool.scope()

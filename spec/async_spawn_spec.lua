@@ -319,7 +319,7 @@ for _, place in ipairs(places) do
           error("before", 0)
         end
         _, err = tidepool.spawn(both):pawait()
-        assert(err.message == failure(both))
+        assert(err.message == failure(both)) -- until 5.4.2 the first of them
       end)
     end)
 
@@ -498,7 +498,7 @@ for _, place in ipairs(places) do
           assert(future:cancel(), i)
           assert(ended[1]:await() == "cancelled", i)
         end
-        assert(call:state() == "cancelled") -- nobody else awaited it
+        assert(call:cancel()) -- it had been left alone
       end, place.worker)
     end)
 

@@ -183,7 +183,6 @@ describe("wait_all", function ()
           table.remove(futures, 1):await()
         end
       end
-      pool:wait_all()
       return rounds
     ]]):format(stop))
     session.eventually(function ()

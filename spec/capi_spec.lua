@@ -322,7 +322,7 @@ describe("the header", function ()
   end)
 
   it("belongs to the version that runs", function ()
-    assert.are.equal("tidepool 0.2.0", tidepool._VERSION)
+    assert.are.equal("tidepool 0.1.0", tidepool._VERSION)
     assert.are.equal("userdata", type(tidepool.api))
   end)
 end)

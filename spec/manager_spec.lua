@@ -1,6 +1,5 @@
 -- AsyncManager: how it is made, found and called.
 
-local process = require "spec.support.process"
 local session = require "spec.support.session"
 local tidepool = require "tidepool"
 
@@ -56,7 +55,7 @@ describe("AsyncManager.new", function ()
 
   it("names an option of a wrong type", function ()
     refuses("bad option 'workers'", new, { workers = "many" })
-    refuses('or "auto", expected, got many', new, { workers = "many" })
+    refuses("got string", new, { workers = "many" })
     refuses("'workers'", new, { workers = 1.5 })
     refuses("'workers'", new, { workers = {} })
     refuses("'workers'", new, { workers = 0 / 0 })
@@ -101,39 +100,6 @@ describe("AsyncManager.new", function ()
   end)
 end)
 
-describe("tidepool.pool", function ()
-  after_each(session.finish)
-
-  it("is AsyncManager.new", function ()
-    assert.are.equal(new, tidepool.pool)
-    local pool <close> = tidepool.pool { workers = 1, name = "manager-spec" }
-    assert.are.equal("manager-spec", pool:name())
-  end)
-end)
-
-describe("tidepool.cpus", function ()
-  after_each(session.finish)
-
-  it("counts one processor at least", function ()
-    assert.are.equal("integer", math.type(tidepool.cpus()))
-    assert.is_true(tidepool.cpus() >= 1)
-  end)
-
-  it("counts the processors that this process may run on", function ()
-    if process.shell("taskset -c 0 true").code ~= 0 then
-      return pending "there is no taskset"
-    end
-    local one = process.shell("exec taskset -c 0 " .. process.interpreter
-      .. " -e 'print(require \"tidepool\".cpus())'")
-    assert.are.equal("1\n", one.out, one.err)
-  end)
-
-  it("is how many workers there are with workers = \"auto\"", function ()
-    local pool = session.pool { workers = "auto" }
-    assert.are.equal(math.min(tidepool.cpus(), 1024), pool:stats().workers)
-  end)
-end)
-
 describe("tidepool.attach", function ()
   after_each(session.finish)
 
@@ -167,69 +133,6 @@ describe("tidepool.attach", function ()
     ]]
     assert.are.equal(42, other:join())
     assert.are.equal(1, pool:stats().submitted)
-  end)
-end)
-
-describe("tidepool.attach with options", function ()
-  after_each(session.finish)
-
-  -- In a task.
-  local function attach(name)
-    return require "tidepool".attach(name, { workers = 1 })
-  end
-
-  it("makes a manager that nobody has made", function ()
-    local pool <close> = tidepool.attach("manager-spec-made", { workers = 2 })
-    assert.are.equal("manager-spec-made", pool:name())
-    assert.are.equal(2, pool:stats().workers)
-    assert.are.equal(5, pool:call("test.add", 2, 3):await(session.limit))
-  end)
-
-  it("makes it anew after a shutdown", function ()
-    local gone = tidepool.attach("manager-spec-anew", {})
-    gone:shutdown()
-    local pool <close> = tidepool.attach("manager-spec-anew", {})
-    assert.are_not.equal(gone, pool)
-  end)
-
-  it("gets it as it is if it is there", function ()
-    local pool = session.pool { workers = 1, name = "manager-spec-there",
-      full = "fail" }
-    local same = tidepool.attach("manager-spec-there", { workers = 9 })
-    assert.are.equal(pool, same)
-    assert.are.equal(1, same:stats().workers)
-  end)
-
-  it("gets the same one for all who attach at once", function ()
-    local pool = session.pool { workers = 8 }
-    for round = 1, session.count(200, 20) do
-      local name, calls = "manager-spec-at-once-" .. round, {}
-      for i = 1, 8 do
-        calls[i] = { name }
-      end
-      local futures = pool:call_many(attach, calls)
-      local first <close> = futures[1]:await(session.limit)
-      for i = 2, 8 do
-        assert.are.equal(first, futures[i]:await(session.limit))
-      end
-    end
-  end)
-
-  it("raises for what cannot be a manager, there or not", function ()
-    session.pool { workers = 1, name = "manager-spec-strict" }
-    for _, name in ipairs { "manager-spec-strict", "manager-spec-none" } do
-      refuses("bad option 'workers'", tidepool.attach, name, { workers = 0 })
-      refuses("unknown option 'wrokers'", tidepool.attach, name,
-        { wrokers = 1 })
-      refuses("bad option 'name' (attach has the name already)",
-        tidepool.attach, name, { name = name })
-      refuses("bad argument #2 to 'attach'", function ()
-        tidepool.attach(name, 4)
-      end)
-    end
-    for _, name in ipairs { "", "a\0b", "default" } do
-      refuses("bad option 'name'", tidepool.attach, name, {})
-    end
   end)
 end)
 

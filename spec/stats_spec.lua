@@ -144,39 +144,3 @@ describe("stats", function ()
     assert.are.equal(0, pool:stats().queued.high)
   end)
 end)
-
-describe("stats as text", function ()
-  after_each(session.finish)
-
-  it("are a table of the numbers", function ()
-    local pool = session.pool { workers = 2, queue = 20 }
-    session.block(pool, 2)
-    pool:with({ priority = "low" }):call "test.count"
-    local stats = pool:stats()
-    stats.wait = { p50 = 0, p90 = 1.234567, p99 = 0.0025, max = 12345 }
-    stats.run = { p50 = 3e-9, p90 = 4.56e-6, p99 = 1, max = 1 }
-    assert.are.equal([[
-now:    2 workers, 2 running, 0 suspended, 0 stopping
-queued: 0 high, 0 normal, 1 low
-so far: 3 submitted, 0 completed, 0 failed, 0 cancelled, 0 replaced
-              p50        p90        p99        max
-wait:         0 s     1.23 s     2.5 ms 1.23e+04 s
-run:         3 ns    4.56 us        1 s        1 s]], tostring(stats))
-  end)
-
-  it("are one of a table that was changed", function ()
-    local stats = session.pool():stats()
-    for key in pairs(stats) do
-      stats[key] = nil
-    end
-    assert.is_truthy(tostring(stats):find("0 workers", 1, true))
-  end)
-
-  it("cross, where tables may not lose a metatable too", function ()
-    local pool = session.pool { workers = 1, strict = true }
-    local stats = pool:call(function (stats)
-      return stats
-    end, pool:stats()):await(session.limit)
-    assert.are.equal(1, stats.workers)
-  end)
-end)

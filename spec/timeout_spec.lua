@@ -2,7 +2,6 @@
 
 local session = require "spec.support.session"
 local testmod = require "testmod"
-local tidepool = require "tidepool"
 
 describe("a call with a timeout", function ()
   after_each(session.finish)
@@ -185,97 +184,5 @@ describe("an await with a timeout", function ()
       assert.is_truthy(err:find("bad argument #1 to '" .. method .. "'", 1,
         true), err)
     end
-  end)
-end)
-
-describe("an Error of kind timeout", function ()
-  after_each(session.finish)
-
-  it("has settled = true if the future had settled by its time", function ()
-    local pool = session.pool()
-    local future = pool:with({ timeout = 0.001 }):call("tidepool.sleep", 3600)
-    local err = session.failure(future)
-    assert.are.equal("timeout", err.kind)
-    assert.is_true(err.settled)
-    assert.is_true(future:is_ready())
-    local ok, why = pcall(tidepool.with_timeout, 0, tidepool.sleep, 3600)
-    assert.is_false(ok)
-    assert.is_true(why.settled)
-    ok, why = pcall(tidepool.scope, function (s)
-      s:timeout(0)
-      tidepool.sleep(3600)
-    end)
-    assert.is_false(ok)
-    assert.are.equal("timeout", why.kind)
-    assert.is_true(why.settled)
-  end)
-
-  it("has settled = false if only an await's time was over", function ()
-    local future, promise = tidepool.promise()
-    local ok, err = future:pawait(0)
-    assert.is_false(ok)
-    assert.are.equal("timeout", err.kind)
-    assert.is_false(err.settled)
-    assert.is_false(future:is_ready())
-    ok, err = pcall(function ()
-      for _ in tidepool.as_completed({ future }, { timeout = 0 }) do
-        error "it has settled"
-      end
-    end)
-    assert.is_false(ok)
-    assert.is_false(err.settled)
-    promise:resolve()
-  end)
-
-  it("keeps that on its way out of a task", function ()
-    local function awaits(seconds, limit)
-      local tp = require "tidepool"
-      local pool = tp.current():with { timeout = limit }
-      return pool:call("tidepool.sleep", 3600):await(seconds)
-    end
-    local pool = session.pool { workers = 2 }
-    local err = session.failure(pool:call(awaits, 0, nil))
-    assert.are.equal("timeout", err.kind)
-    assert.is_false(err.settled)
-    err = session.failure(pool:call(awaits, nil, 0.001))
-    assert.are.equal("timeout", err.kind)
-    assert.is_true(err.settled)
-    pool:shutdown { drain = false }
-  end)
-
-  it("has no settled if it is of another kind", function ()
-    local err = session.failure(session.pool():call("test.fail", "no luck"))
-    assert.is_nil(err.settled)
-  end)
-end)
-
-describe("the id of a future", function ()
-  after_each(session.finish)
-
-  it("is the same plain number in all texts", function ()
-    local pool = session.pool()
-    local future, promise = tidepool.promise()
-    local task = pool:call("test.fail", "no luck")
-    local coroutine = tidepool.spawn(error, "no luck")
-    for _, f in ipairs { future, task, coroutine } do
-      assert.are.equal("integer", math.type(f:id()))
-      assert.is_truthy(tostring(f):find(("^tidepool.Future: %d %%(")
-        :format(f:id())), tostring(f))
-    end
-    assert.is_truthy(tostring(promise):find(("^tidepool.Promise: %d %%(")
-      :format(future:id())))
-    for _, f in ipairs { task, coroutine } do
-      local id = f:id()
-      assert.are.equal("integer", math.type(session.failure(f).id))
-      assert.are.equal(id, session.failure(f).id)
-    end
-    local id, text = tidepool.run(function ()
-      return tidepool.task().id, tostring(tidepool.task())
-    end)
-    assert.are.equal("integer", math.type(id))
-    assert.is_truthy(text:find(("^tidepool.Task: %d %%("):format(id)), text)
-    local ok, ring = pcall(promise.resolve, promise, future)
-    assert.is_false(ok)
-    assert.is_truthy(ring:find(("(id %d)"):format(future:id()), 1, true), ring)
   end)
 end)

@@ -27,35 +27,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TIDEPOOL_VERSION "0.2.0"
+#define TIDEPOOL_VERSION "0.1.0"
 
-/*
-** Counts up when the table below grows. It only ever grows at its end, and
-** structs that you allocate never change, so a module that was compiled runs
-** with every later tidepool.
-**   1  0.1.0
-**   2  0.2.0: tp_fail_errno
-*/
-#define TP_API_VERSION 2
-
-/*
-** The version that your module needs: that of this header, unless you define
-** an older one before you include it. Then what came later is not declared,
-** and tp_open takes a tidepool of that age.
-*/
-#ifndef TP_NEEDS
-#define TP_NEEDS TP_API_VERSION
-#endif
-#if TP_NEEDS > TP_API_VERSION
-#error "TP_NEEDS is newer than this tidepool.h: upgrade tidepool"
-#endif
-
-/* Lets the compiler check a format and what it prints. */
-#if defined(__GNUC__)
-#define TP_PRINTF(at, first) __attribute__((__format__(__printf__, at, first)))
-#else
-#define TP_PRINTF(at, first)
-#endif
+/* Counts up when the table below grows. It only ever grows at its end. */
+#define TP_API_VERSION 1
 
 struct lua_State;
 
@@ -259,7 +234,7 @@ struct tp_Api {
   tp_Future *(*futureof)(const tp_Value *value);
   tp_Manager *(*managerof)(const tp_Value *value);
   /* the running task */
-  int (*fail)(tp_Context *ctx, const char *format, ...) TP_PRINTF(2, 3);
+  int (*fail)(tp_Context *ctx, const char *format, ...);
   int (*cancelled)(tp_Context *ctx);
   int (*wait_cancelled)(tp_Context *ctx, double seconds);
   void (*progress)(tp_Context *ctx, double fraction, const char *note);
@@ -292,8 +267,6 @@ struct tp_Api {
                            const char *note);
   void (*promise_retain)(tp_Promise *promise);
   void (*promise_release)(tp_Promise *promise);
-  /* since version 2 */
-  int (*fail_errno)(tp_Context *ctx, int number, const char *what);
 };
 
 /* ------------------------------------------------------------------ */
@@ -480,18 +453,6 @@ static inline int tp_key (tp_Context *ctx, const char *name) {
 */
 #define tp_fail(ctx, ...) ((ctx)->api->fail((ctx), __VA_ARGS__))
 
-/*
-** Fails the task with what the system says of an errno, in the manner of
-** perror: "what: No such file or directory", without `what` if that is NULL.
-** Answers TP_FAILED. Since 0.2.0.
-*/
-#if TP_NEEDS >= 2
-static inline int tp_fail_errno (tp_Context *ctx, int number,
-                                 const char *what) {
-  return ctx->api->fail_errno(ctx, number, what);
-}
-#endif
-
 /* Was this task cancelled, or is its time over? Cheap; ask often. */
 static inline int tp_cancelled (tp_Context *ctx) {
   return ctx->api->cancelled(ctx);
@@ -670,7 +631,7 @@ static inline void tp_promise_release (const tp_Api *api, tp_Promise *p) {
 
 /*
 ** Fetches the table from the "tidepool" module, which it requires. Raises
-** when that is missing or older than TP_NEEDS. Call it in luaopen_*.
+** when that is missing or older than this header. Call it in luaopen_*.
 */
 static inline const tp_Api *tp_open (lua_State *L) {
   const tp_Api *api;
@@ -680,11 +641,11 @@ static inline const tp_Api *tp_open (lua_State *L) {
   lua_getfield(L, -1, "api");
   api = (const tp_Api *)lua_touserdata(L, -1);
   lua_pop(L, 2);
-  if (api == NULL || api->version < TP_NEEDS) {
+  if (api == NULL || api->version < TP_API_VERSION) {
     lua_pushfstring(L,
                     "this module needs tidepool with C API %d, found %d; "
                     "upgrade tidepool",
-                    TP_NEEDS, api == NULL ? 0 : (int)api->version);
+                    TP_API_VERSION, api == NULL ? 0 : (int)api->version);
     lua_error(L);
   }
   return api;

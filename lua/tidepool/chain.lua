@@ -42,11 +42,6 @@ local function ended(link)
   return private.pass(link.future)
 end
 
--- Errors call a link by its handler.
-private.carries(settled)
-private.carries(ended)
-private.carries(private.pass)
-
 --- Calls a function with the results.
 -- @tparam function f called with the results, once the future has completed
 -- @tparam[opt] function g called with the Error, if it fails instead
@@ -54,10 +49,9 @@ private.carries(private.pass)
 -- Future; of the Error if there is nobody to call, or what is called raises
 function Future.and_then(future, f, g)
   check.self(2, "and_then", "tidepool.Future", future)
-  check.open(2, future)
-  f = check.callback(2, 1, "and_then", f)
+  check.callback(2, 1, "and_then", f)
   if g ~= nil then
-    g = check.callback(2, 2, "and_then", g)
+    check.callback(2, 2, "and_then", g)
   end
   return private.chain(future, future, settled, future, f, g)
 end
@@ -68,8 +62,7 @@ end
 -- results of the future, if it completes
 function Future.catch(future, g)
   check.self(2, "catch", "tidepool.Future", future)
-  check.open(2, future)
-  g = check.callback(2, 1, "catch", g)
+  check.callback(2, 1, "catch", g)
   return private.chain(future, future, settled, future, nil, g)
 end
 
@@ -79,11 +72,10 @@ end
 -- @treturn Future of what became of the future, unless h fails
 function Future.finally(future, h)
   check.self(2, "finally", "tidepool.Future", future)
-  check.open(2, future)
-  h = check.callback(2, 1, "finally", h)
+  check.callback(2, 1, "finally", h)
   local link = { future = future, h = h }
-  link.inner = private.watch(future, ended, link, h)
-  link.outer = private.chain(link.inner, future, private.pass, link.inner, h)
+  link.inner = private.watch(future, ended, link)
+  link.outer = private.chain(link.inner, future, private.pass, link.inner)
   return link.outer
 end
 

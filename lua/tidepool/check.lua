@@ -27,26 +27,15 @@ end
 -- position of that call gets another one.
 -- @tparam integer level
 -- @param err
--- @tparam[opt] string what to call the first argument of that call
-function check.again(level, err, what)
+function check.again(level, err)
   if type(err) == "string" then
     local source = debug.getinfo(2, "S").short_src .. ":"
     if err:sub(1, #source) == source then
       err = err:match("^%d+: (.*)", #source + 1) or err
     end
-    local rest = what and err:match "^argument 1(.*)"
-    error(rest and what .. rest or err, level + 1)
+    error(err, level + 1)
   end
   error(err, 0)
-end
-
---- A function for a "module:field"; any other value as it is.
-function check.refer(level, value)
-  local ok, fn = pcall(core.private.refer, value)
-  if not ok then
-    check.again(level + 1, fn)
-  end
-  return fn
 end
 
 --- The object of a method.
@@ -61,55 +50,27 @@ function check.self(level, name, class, value)
   end
 end
 
---- A Future that was not cleaned up.
-function check.open(level, future)
-  if not pcall(future.id, future) then
-    error("future was cleaned up", level + 1)
-  end
-end
-
---- A function of Lua or C, or "module:field".
--- @treturn function what can be called
+--- A function of Lua or C.
 function check.callback(level, number, name, value)
-  local fn = check.refer(level + 1, value)
-  if type(fn) ~= "function" then
+  if type(value) ~= "function" then
     check.bad(level + 1, number, name, "function", value)
   end
-  return fn
 end
 
---- A pool, and a function, "module:field" or the name of a registered one as
--- argument 1.
+--- A pool, and a function or the name of a registered one as argument 1.
 function check.target(level, name, pool, fn)
   check.self(level + 1, name, "tidepool.AsyncManager", pool)
   if type(fn) == "function" then
     return
   elseif type(fn) ~= "string" then
     check.bad(level + 1, 1, name, "name or function", fn)
-  elseif check.refer(level + 1, fn) ~= fn then
-    return
   end
-  local ok, err = pcall(core.private.registered, fn)
-  if not ok then
-    error(err, level + 1)
-  end
-end
-
--- A key that is no place in a list, nor its `n`. What has a metatable may be a
--- list all the same.
-local function stray(list)
-  for key in next, debug.getmetatable(list) and {} or list do
-    if math.type(key) ~= "integer" and key ~= "n" then
-      return key
+  for _, registered in ipairs(pool:functions()) do
+    if registered.name == fn then
+      return
     end
   end
-end
-
--- How a key is shown.
-local function named(key)
-  local kind = type(key)
-  return (kind == "string" or kind == "number")
-    and ("key '%s'"):format(tostring(key)) or ("a %s as a key"):format(kind)
+  error(("no function named '%s' is registered"):format(fn), level + 1)
 end
 
 --- A list, which may have an `n` for holes.
@@ -119,15 +80,11 @@ function check.list(level, number, name, list)
     check.bad(level + 1, number, name, "table", list)
   end
   local n = list.n
-  if n ~= nil and (math.type(n) ~= "integer" or n < 0) then
+  if n == nil then
+    return #list
+  elseif math.type(n) ~= "integer" or n < 0 then
     error(("bad argument #%d to '%s' (its field 'n' is no length)")
       :format(number, name), level + 1)
-  end
-  n = n or #list
-  local key = n == 0 and stray(list)
-  if key then
-    error(("bad argument #%d to '%s' (a list expected, got %s)")
-      :format(number, name, named(key)), level + 1)
   end
   return n
 end
@@ -146,11 +103,6 @@ end
 -- @treturn table their numbers: two that are equal have the same
 function check.futures(level, name, list)
   local n = check.list(level + 1, 1, name, list)
-  local key = stray(list)
-  if key then
-    error(("bad argument #1 to '%s' (a list expected, got %s)")
-      :format(name, named(key)), level + 1)
-  end
   local futures = {}
   for i = 1, n do
     futures[i] = list[i]
@@ -185,19 +137,6 @@ local function shown(value)
     or type_of(value)
 end
 
---- What may have been meant by a name, and what there is.
--- @tparam string name
--- @tparam table known by name
--- @treturn string what to put behind a message
-function check.known(name, known)
-  local names = {}
-  for each in pairs(known) do
-    names[#names + 1] = each
-  end
-  table.sort(names)
-  return core.private.known(name, names)
-end
-
 --- A table of options, or nil for none.
 -- @tparam integer level
 -- @tparam integer number of the argument
@@ -215,8 +154,7 @@ function check.options(level, number, name, options, known)
   end
   for key in pairs(options) do
     if known[key] == nil then
-      error(type(key) == "string"
-        and ("unknown option '%s'%s"):format(key, check.known(key, known))
+      error(type(key) == "string" and ("unknown option '%s'"):format(key)
         or ("unknown option (a %s as a key)"):format(type(key)), level + 1)
     end
   end

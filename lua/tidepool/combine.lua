@@ -78,9 +78,6 @@ local function run(self)
   return work.body(work)
 end
 
-private.carries(run)
-private.carries(abandon)
-
 local known = { cancel = "boolean" }
 
 local function begin(name, body, list, options)
@@ -97,8 +94,8 @@ local function begin(name, body, list, options)
 end
 
 local function spawn(self)
-  local future = private.stands_in(core.spawn(run, self, self.body))
-  self.watch = private.watch(future, abandon, self, self.body)
+  local future = core.spawn(run, self)
+  self.watch = private.watch(future, abandon, self)
   if self.begun then
     self.watch:cancel()
   end
@@ -119,8 +116,6 @@ local function all_of(self)
   return results
 end
 
-private.carries(all_of, "tidepool.all")
-
 --- The results of all futures.
 -- When one of them fails, so does the answer, at once and with the same
 -- Error; the others are cancelled, but for those that somebody else awaits.
@@ -137,8 +132,6 @@ local function race_of(self)
   local _, future = self.group:next()
   return private.pass(future)
 end
-
-private.carries(race_of, "tidepool.race")
 
 --- What becomes of the first future that settles.
 -- The others are cancelled, but for those that somebody else awaits.
@@ -175,8 +168,6 @@ local function any_of(self)
   }, 0)
 end
 
-private.carries(any_of, "tidepool.any")
-
 --- The results of the first future that completes.
 -- The others are cancelled, but for those that somebody else awaits. When all
 -- fail the Error has a list of theirs, `errors`, in the order of the futures.
@@ -212,8 +203,6 @@ local function settle_all(self)
   return outcomes
 end
 
-private.carries(settle_all, "tidepool.all_settled")
-
 --- What becomes of all futures.
 -- @tparam table list of Futures
 -- @tparam[opt] table options `cancel = false`: they are left alone when the
@@ -246,7 +235,7 @@ local function step(self)
     end
   elseif future == "timeout" then
     error(core.error {
-      kind = "timeout", settled = false,
+      kind = "timeout",
       message = ("%d of %d futures not settled after %.6g s; they go on")
         :format(#self.group, self.count, self.timeout),
     }, 0)

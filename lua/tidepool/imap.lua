@@ -39,29 +39,6 @@ local function pull_values(self)
   return values[1] ~= nil and values or nil
 end
 
--- The same for a C function, whose complaints have the position of its caller.
-local function pull_in_c(self)
-  local ok, values = pcall(pull_values, self)
-  if not ok then
-    check.again(4, values) -- pull_in_c, fill, step
-  end
-  return values
-end
-
--- What messages call the arguments of a call.
-local function name_of(self, place)
-  return self.n and ("element %d"):format(place)
-    or ("call %d, argument 1"):format(place)
-end
-
--- Raises what a call has failed with, and which one.
-local function fail(self, place, err)
-  err.index = place
-  err.message = ("%s %d: %s"):format(self.n and "element" or "call", place,
-    err.message)
-  error(err, 0)
-end
-
 local function fill(self)
   while self.pull and self.last - self.first < self.concurrency - 1 do
     local values = self.pull(self)
@@ -72,7 +49,7 @@ local function fill(self)
     local ok, future = pcall(self.pool.call, self.pool, self.fn,
       table.unpack(values, 1, values.n))
     if not ok then
-      check.again(3, future, name_of(self, self.last + 1)) -- fill, step
+      check.again(3, future) -- fill, step
     end
     self.flying[self.last + 1] = future
     self.last = self.last + 1
@@ -91,7 +68,6 @@ local function step(self)
   self.first = place + 1
   if future:state() ~= "completed" then
     stop(self)
-    fail(self, place, select(2, pcall(future.get, future)))
   end
   return place, future:get()
 end
@@ -107,7 +83,7 @@ local known_ahead = {
 -- The calls are made while the loop goes on, at most `concurrency` of them
 -- ahead of it; leaving the loop cancels those that are under way. A failure is
 -- raised when it is its turn.
--- @param fn a function, "module:field" or the name of a registered one
+-- @param fn a function, or the name of a registered one
 -- @param source a list, of which each element is an argument, or an iterator:
 -- a function that answers the arguments of the next call, in the end nil
 -- @tparam[opt] table options `concurrency`: 2 for each worker if left out;
@@ -117,7 +93,6 @@ local known_ahead = {
 -- on, and all its results
 function AsyncManager.imap(pool, fn, source, options)
   check.target(2, "imap", pool, fn)
-  source = check.refer(2, source)
   local iterates = type(source) == "function"
   if not iterates and type(source) ~= "table" then
     check.bad(2, 2, "imap", "table or function", source)
@@ -126,8 +101,7 @@ function AsyncManager.imap(pool, fn, source, options)
   options = check.options(2, 3, "imap", options, known_ahead)
   local self = setmetatable({
     pool = pool, fn = fn, source = source, n = n,
-    pull = not iterates and pull_element
-      or debug.getinfo(source, "S").what == "C" and pull_in_c or pull_values,
+    pull = iterates and pull_values or pull_element,
     state = options.state, control = options.control,
     closing = options.closing,
     concurrency = options.concurrency or 2 * pool:stats().workers,

@@ -3,26 +3,7 @@
 -- and in the files beside this one. A program loads them at once: later it may
 -- have no descriptor left to open them with. A worker loads each when something
 -- of it is looked for.
-
--- An older Lua has to be able to read this file, to say so. The releases of
--- 5.4 are told apart by the C module.
-local version = tonumber((tostring(_VERSION):match "^Lua (%d+%.%d+)"))
-if version and version < 5.4 then
-  local jit = rawget(_G, "jit")
-  error("tidepool needs Lua 5.4.4 or newer, and this is "
-    .. (jit and jit.version or _VERSION), 0)
-end
-
-local loaded, tidepool = pcall(require, "tidepool.core")
-if not loaded then
-  local why = tostring(tidepool)
-  if why:find "symbol" and why:find "lua%a*_%a" then
-    error(("tidepool.core was built for another Lua than this %s: build it "
-      .. "with the headers of the Lua that runs it (%s)"):format(_VERSION, why),
-      0)
-  end
-  error(tidepool, 0)
-end
+local tidepool = require "tidepool.core"
 
 -- What only these files may call.
 local private = tidepool.private
@@ -46,6 +27,17 @@ local parts = {
     on_cancel = "promise",
   },
 }
+
+--- The results of a future; any other value as it is.
+-- @param value a Future, or anything else
+-- @tparam[opt] number timeout seconds, as for `Future:await`
+-- @return what `value:await(timeout)` answers, or the value itself
+function tidepool.await(value, timeout)
+  if tidepool.is_future(value) then
+    return value:await(timeout)
+  end
+  return value
+end
 
 --- The path of tidepool.h, for building modules with native functions.
 -- It stands beside this file when installed, and in src/ in a source tree.
@@ -89,29 +81,12 @@ for table, names in pairs(parts) do
   end })
 end
 
-local function load_all()
+if not tidepool.current() then
   for _, names in pairs(parts) do
     for _, part in pairs(names) do
       load(part)
     end
   end
-end
-
--- Listed is what is public, all of it; found is `private` as well.
-local meta = getmetatable(tidepool)
-local find = meta.__index
-
-function meta.__index(_, name)
-  return name == "private" and private or find(_, name)
-end
-
-function meta.__pairs()
-  load_all()
-  return next, tidepool, nil
-end
-
-if not tidepool.current() then
-  load_all()
 end
 
 private.own()

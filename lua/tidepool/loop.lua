@@ -3,7 +3,6 @@
 -- manner of that loop, has the loop watch tidepool's descriptor, and makes it
 -- go on with the coroutine once the future has settled. Those for luv, copas
 -- and cqueues are in `tidepool.loop.*`; `tidepool.use_loop` takes any other.
-local must = require "tidepool.check"
 local tidepool = require "tidepool.core"
 
 local private = tidepool.private
@@ -105,8 +104,6 @@ local function advance(watch)
   until not room or watch.woken[1] == nil and watch.next[1] == nil
 end
 
-private.carries(advance, "a loop")
-
 -- One await is two tables. The signal is what tidepool holds until the future
 -- settles; the guard only the stack of the coroutine does, so that it goes
 -- when the loop has dropped the coroutine, and the rest of the await with it.
@@ -125,22 +122,16 @@ local function wake(signal)
   end
 end
 
-private.carries(wake, "a loop")
-
 -- One coroutine stands for the one that waits, so that what is lost at the end
--- of the program is counted once. It is cancelled when its time is over, which
--- must not cancel the future: who waits in a group cancels nothing.
+-- of the program is counted once.
 local function expire(future, timeout, signal)
   if future then
-    local group <close> = tidepool.group():add(future)
-    group:next(timeout)
+    future:wait(timeout)
   else
     tidepool.sleep(timeout)
   end
   wake(signal)
 end
-
-private.carries(expire, "a loop")
 
 local function leave(guard)
   local signal = guard.signal
@@ -223,8 +214,7 @@ local function check(adapter)
   end
   for field, value in pairs(adapter) do
     if not FIELDS[field] then
-      error(("an adapter has no field '%s'%s"):format(field,
-        type(field) == "string" and must.known(field, FIELDS) or ""), 3)
+      error(("an adapter has no field '%s'"):format(field), 3)
     elseif type(value) ~= FIELDS[field] then
       error(("the field '%s' of an adapter is a %s, not a %s"):format(field,
         FIELDS[field], type(value)), 3)
@@ -280,7 +270,7 @@ function tidepool.use_loop(adapter)
   return function () detach(adapter) end
 end
 
-local main = private.main_thread()
+local main = debug.getregistry()[1]
 local resume = coroutine.resume
 
 --- Who has resumed the running coroutine by `coroutine.resume` or a function

@@ -6,9 +6,6 @@ local core = require "tidepool.core"
 
 local AsyncManager = core.private.methods "tidepool.AsyncManager"
 
--- What a pool calls a task of that function, or name.
-local name_of = core.private.name_of
-
 -- How chunks grow, with chunk = "auto": to what takes a worker so many
 -- seconds, four times at once, up to so many elements.
 local GOAL, GROWTH, MOST = 1e-3, 4, 8192
@@ -21,44 +18,40 @@ local EACH = 4
 -- In a worker
 -- ------------------------------------------------------------------
 
--- Each gets the function or its name, a chunk, its length and where it begins,
--- and returns what that came to, and how many seconds it took. Tasks can change
--- the globals of a worker, so these use none: they get the module, and how to
--- call a name. Where one fails is known by its variable `element`.
+-- Each gets the function or its name, a chunk and its length, and answers what
+-- that came to, and how many seconds it took. Tasks can change the globals of a
+-- worker, so these use none: they get the module, and how to call a name.
 
--- In a task: the function of that "module:field", or one that calls the
--- registered one.
+-- In a task: a function that calls the registered one.
 local function named(tidepool, name)
   local invoke = tidepool.invoke
-  return tidepool.private.resolve(name)
-    or function (...) return invoke(name, ...) end
+  return function (...) return invoke(name, ...) end
 end
 
-local function map_chunk(fn, chunk, n, first, tidepool, wrap)
+local function map_chunk(fn, chunk, n, tidepool, wrap)
   local private = tidepool.private
   local began, results = tidepool.now(), private.room(n)
   fn = wrap and wrap(tidepool, fn) or fn
-  for element = 1, n do
-    results[element] = fn(chunk[element])
+  for i = 1, n do
+    results[i] = fn(chunk[i])
   end
-  return private.slice(results, 1, n, first, "the result of element"),
-    tidepool.now() - began
+  return private.slice(results, 1, n), tidepool.now() - began
 end
 
-local function each_chunk(fn, chunk, n, _, tidepool, wrap)
+local function each_chunk(fn, chunk, n, tidepool, wrap)
   local began = tidepool.now()
   fn = wrap and wrap(tidepool, fn) or fn
-  for element = 1, n do
-    fn(chunk[element])
+  for i = 1, n do
+    fn(chunk[i])
   end
   return nil, tidepool.now() - began
 end
 
-local function fold_chunk(fn, chunk, n, _, tidepool, wrap)
+local function fold_chunk(fn, chunk, n, tidepool, wrap)
   local began, result = tidepool.now(), chunk[1]
   fn = wrap and wrap(tidepool, fn) or fn
-  for element = 2, n do
-    result = fn(result, chunk[element])
+  for i = 2, n do
+    result = fn(result, chunk[i])
   end
   return result, tidepool.now() - began
 end
@@ -66,6 +59,16 @@ end
 -- ------------------------------------------------------------------
 -- Chunks
 -- ------------------------------------------------------------------
+
+-- As a pool calls it in its Errors.
+local function name_of(fn)
+  if type(fn) == "string" then
+    return fn
+  end
+  local info = debug.getinfo(fn, "S")
+  return info.what == "C" and "a C function"
+    or ("function <%s:%d>"):format(info.short_src, info.linedefined)
+end
 
 -- Nobody wants to know any more what becomes of that call; if it has failed
 -- already, not even that.
@@ -97,8 +100,7 @@ end
 function Work:cut(first, length)
   local last = first + length - 1
   if debug.getmetatable(self.list) then
-    local chunk = table.move(self.list, first, last, 1, {})
-    return core.private.slice(chunk, 1, length, first)
+    return table.move(self.list, first, last, 1, {})
   end
   return core.private.slice(self.list, first, last)
 end
@@ -110,7 +112,7 @@ function Work:send()
     local first = self.first
     local length = self:length(first)
     calls[#calls + 1] = {
-      self.sent, self:cut(first, length), length, first, core, self.wrap,
+      self.fn, self:cut(first, length), length, core, self.wrap,
     }
     firsts[#firsts + 1] = first
     self.first = first + length
@@ -137,28 +139,17 @@ function Work:adapt(length, seconds)
   end
 end
 
--- Raises what a chunk has failed with, in words of whoever has called.
-function Work:fail(first, err)
-  if err.name == name_of(self.body) then -- ours would tell nobody anything
-    err.name = name_of(self.fn)
-  end
-  if err.kind == "transfer" then
-    err.index = tonumber(err.message:match "^the result of element (%d+)")
-  elseif err.index then
-    err.index = first and first + err.index - 1
-    err.message = first and ("element %d: %s"):format(err.index, err.message)
-      or err.message
-  end
-  error(err, 0)
-end
-
 -- A chunk is back: hands out what it has answered.
 function Work:receive(first, future)
   self.flying[first] = nil
   local length = self.lengths[first]
   self.lengths[first] = nil
   if future:state() ~= "completed" then
-    self:fail(first, select(2, pcall(future.get, future)))
+    local _, err = pcall(future.get, future)
+    if err.name == name_of(self.body) then -- ours would tell nobody anything
+      err.name = name_of(self.fn)
+    end
+    error(err, 0)
   end
   self:adapt(length, self.take(self, first, length, future))
   future:cleanup()
@@ -199,8 +190,6 @@ local function begin(name, pool, fn, list, options, number)
   local auto = options.chunk == nil or options.chunk == "auto"
   return setmetatable({
     pool = pool, fn = fn, wrap = type(fn) == "string" and named or nil,
-    sent = type(fn) == "string" and fn
-      or core.private.called(fn, "the function"),
     list = list, n = n,
     auto = auto, size = auto and 1 or options.chunk,
     workers = workers,
@@ -232,7 +221,7 @@ end
 -- of a call are. With `chunk = "auto"` the first chunks are short, and the
 -- next ones so long that each takes a millisecond. The first failure in time
 -- is raised; what is left is cancelled then.
--- @param fn a function, "module:field" or the name of a registered one
+-- @param fn a function, or the name of a registered one
 -- @tparam table list of elements; `n` in it is respected
 -- @tparam[opt] table options `chunk`: how many elements are one task, or
 -- `"auto"`, as if left out; `concurrency`: how many chunks are under way at
@@ -253,7 +242,7 @@ end
 
 --- Calls a function for each element of a list, in the workers, for what it
 -- does there. As map, but nothing comes back.
--- @param fn a function, "module:field" or the name of a registered one
+-- @param fn a function, or the name of a registered one
 -- @tparam table list of elements
 -- @tparam[opt] table options as for map
 function AsyncManager.each(pool, fn, list, options)
@@ -282,25 +271,6 @@ local function gather(self, init)
   return values, n + #self.firsts
 end
 
--- One more task, over what the chunks have come to.
-function Work:fold(values, n)
-  if #self.firsts < n then
-    values[1] = core.private.called(values[1], "the initial value")
-  end
-  local ok, future = pcall(self.pool.call, self.pool, fold_chunk, self.sent,
-    values, n, 1, core, self.wrap)
-  if not ok then
-    check.again(3, future) -- fold, reduce
-  end
-  self.flying[1] = future
-  future:wait()
-  self.flying[1] = nil
-  if future:state() ~= "completed" then
-    self:fail(nil, select(2, pcall(future.get, future)))
-  end
-  return (future:get())
-end
-
 --- Brings a list down to one value, in the workers.
 -- `fn(a, b)` has to be associative: each chunk is reduced from its first
 -- element on, then what they came to, in order and with `init` before them,
@@ -316,7 +286,11 @@ function AsyncManager.reduce(pool, fn, list, init, options)
   work:run()
   local values, n = gather(work, init)
   if n > 1 then
-    return work:fold(values, n)
+    local future = pool:call(fold_chunk, fn, values, n, core, work.wrap)
+    work.flying[0], work.lengths[0] = future, n
+    future:wait()
+    work:receive(0, future)
+    return work.parts[0]
   end
   return values[1]
 end

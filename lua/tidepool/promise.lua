@@ -13,17 +13,14 @@ local function tell(future, f)
   end
 end
 
-private.carries(tell)
-
 --- Has a function called when the promise's future is cancelled.
 -- Once, in the loop of this Lua state, also if it was cancelled before; never
 -- if it settles in any other way.
 -- @tparam function f called as f(reason)
 -- @treturn Promise the same
 function Promise:on_cancel(f)
-  must.self(2, "on_cancel", "tidepool.Promise", self)
   local future = self:future()
-  f = must.callback(2, 1, "on_cancel", f)
+  must.callback(2, 1, "on_cancel", f)
   private.watch(future, tell, future, f)
   return self
 end

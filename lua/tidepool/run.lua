@@ -9,27 +9,27 @@ local function let_end()
   tidepool.sleep(0)
 end
 
--- When the wait is broken off, or the time of the coroutine is over, that ends
--- in the next turn, and its children in the one after.
-local function finish(future)
-  local ok, interrupt = pcall(future.wait, future)
-  if not (ok and future:state() == "completed") then
-    future:cancel "who awaited it was broken off"
-    pcall(let_end)
-    pcall(let_end)
-    if not ok then
-      error(interrupt, 0)
-    end
+-- When the await is broken off, or its time is over, the coroutine that was
+-- awaited ends in the next turn, and its children in the one after.
+local function awaited(future, ok, ...)
+  if ok then
+    return ...
   end
-  return private.unwrap(future)
+  future:cancel "who awaited it was broken off"
+  pcall(let_end)
+  pcall(let_end)
+  error((...), 0)
+end
+
+local function finish(future)
+  return awaited(future, pcall(future.await, future))
 end
 
 --- Runs a function for a limited time.
 -- @tparam number seconds
 -- @tparam function fn run as a coroutine; cancelled when the time is over
 -- @param ... its arguments
--- @return what it returns; raises what it raises, or an Error of kind
--- `timeout`
+-- @return what it answers; raises its Error, or one of kind `timeout`
 function tidepool.with_timeout(seconds, fn, ...)
   local number = tonumber(seconds)
   if not (number and number >= 0) then
@@ -41,8 +41,7 @@ end
 
 local wards = private.kept("wards", "k")
 
--- The parent of fn, and so in the end of all that fn leaves behind. Its name is
--- that of fn. Returns the Future of fn.
+-- The parent of fn, and so in the end of all that fn leaves behind.
 local function root(fn, ...)
   local body = tidepool.spawn(fn, ...)
   local child = body
@@ -56,10 +55,8 @@ local function root(fn, ...)
     end
     child = private.child()
   until not child
-  return body
+  return body:get()
 end
-
-private.carries(root)
 
 --- Runs a function and all that it spawns to the end.
 -- That is also what its children spawn, but not what was detached. When fn
@@ -67,15 +64,15 @@ private.carries(root)
 -- for who awaits it; if nobody does, it is reported.
 -- @tparam function fn run as a coroutine
 -- @param ... its arguments
--- @return what it returns; raises what it raises
+-- @return what it answers; raises its Error
 function tidepool.run(fn, ...)
   must.callback(2, 1, "run", fn)
-  return private.unwrap(finish(tidepool.spawn(root, fn, ...)))
+  return finish(tidepool.spawn(root, fn, ...))
 end
 
 --- Awaits without passing a cancellation on.
--- When who awaits is cancelled, the future goes on: it is detached from now on,
--- also if the time is over first.
+-- When who awaits is cancelled, the future goes on, even if it was its child:
+-- it has no parent from now on, also if the time is over first.
 -- @tparam Future future
 -- @tparam[opt] number timeout seconds, as for `Future:await`
 -- @return its results; raises its Error
@@ -83,11 +80,10 @@ function tidepool.shield(future, timeout)
   if not tidepool.is_future(future) then
     must.bad(2, 1, "shield", "Future", future)
   end
-  must.open(2, future)
   if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
     must.bad(2, 2, "shield", "seconds", timeout)
   end
-  return private.keep(private.detach(future)):await(timeout)
+  return private.detach(future):await(timeout)
 end
 
 private.own()

@@ -146,8 +146,6 @@ local function watch(s, watcher)
   end
 end
 
-private.carries(watch, "a scope")
-
 -- The Future of the watcher, if there is one.
 local function watching(s)
   local watcher = s.watcher
@@ -169,15 +167,12 @@ end
 local places = private.kept("places", "k")
 local Future = private.methods "tidepool.Future"
 
---- Takes the future away from its parent, out of its scopes, and from who
--- awaits it.
+--- Takes the future away from its parent, and out of its scopes.
 -- A scope neither cancels what is detached nor waits for it. Who listens there
 -- may wait for that alone, so something that has settled comes.
 -- @treturn Future the same
 function Future.detach(future)
-  must.self(2, "detach", "tidepool.Future", future)
-  must.open(2, future)
-  private.keep(private.detach(future))
+  private.detach(future)
   local id = future:id()
   for s in pairs(places[future] or {}) do
     if s.children[id] then
@@ -284,20 +279,8 @@ local function seal(s)
   return s.left
 end
 
--- Raises what the function of the scope raised. If that is no Error, which
--- would have the others, they are failures that nobody can read.
-local function raise(s, body)
-  local _, err = pcall(private.unwrap, body)
-  if not rawequal(err, s.failure) then
-    for _, other in ipairs(s.others) do
-      private.detach(tidepool.spawn(error, other, 0))
-    end
-  end
-  private.unwrap(body)
-end
-
 -- Once all children have settled.
-local function leave(s, body)
+local function leave(s)
   repeat
     finish(s)
     if s.failure then
@@ -308,9 +291,6 @@ local function leave(s, body)
   s.done = true
   if s.failure then
     hush(s)
-    if body and rawequal(s.failure, (failure_of(body))) then
-      raise(s, body)
-    end
     error(s.failure, 0)
   end
 end
@@ -357,7 +337,21 @@ function Scope:spawn(fn, ...)
   return admit(self, child)
 end
 
-require "tidepool.scoped"(Scope, check, admit)
+--- Calls a function on the default manager, in the scope.
+-- @param fn a function, or the name of a registered one
+-- @param ... its arguments
+-- @treturn Future of what it answers
+function Scope:call(fn, ...)
+  check(self, "call", true)
+  local ok, child = pcall(tidepool.call, fn, ...)
+  if not ok then
+    must.again(2, child)
+  elseif self.left or self.failure then -- while the queue was full
+    child:cancel "its scope was left"
+    check(self, "call", true)
+  end
+  return admit(self, child)
+end
 
 --- Takes any future into the scope.
 -- One that comes when the scope has failed is cancelled.
@@ -367,9 +361,7 @@ function Scope:add(future)
   check(self, "add")
   if not tidepool.is_future(future) then
     must.bad(2, 1, "add", "Future", future)
-  end
-  must.open(2, future)
-  if self.failure then
+  elseif self.failure then
     future:cancel "its scope failed"
     error(self.failure, 0)
   end
@@ -392,13 +384,11 @@ end
 local function expire(s, seconds)
   if not s.left and not s.failure then
     fail(s, tidepool.error {
-      kind = "timeout", settled = true,
+      kind = "timeout",
       message = ("the scope timed out after %.6g s"):format(seconds),
     }, "its scope timed out")
   end
 end
-
-private.carries(expire, "a scope")
 
 --- Bounds the time of the scope, from now on.
 -- When it is over the scope fails with kind `timeout`. Again: the new time
@@ -451,16 +441,14 @@ local function body_of(s, fn, ...)
   return fn(s, ...)
 end
 
-private.carries(body_of)
-
-local function enter(form, fn, ...)
-  local s = new(form)
+local function enter(fn, ...)
+  local s = new {}
   local guard = setmetatable({ scope = s }, Guard)
   local _ <close> = guard
   local _ <close> = guard -- in case that the other is interrupted
   local body = tidepool.spawn(body_of, s, fn, ...)
   admit(s, body)
-  leave(s, body)
+  leave(s)
   return body:get()
 end
 
@@ -477,8 +465,6 @@ local function orphaned(box)
   end
 end
 
-private.carries(orphaned, "a scope")
-
 -- If a worker interrupts the `__close` of a scope when it has hardly begun,
 -- nobody would look after what had only been added. The ward does: it is a
 -- child of the owner, so it is cancelled with that. It only looks on, and so
@@ -494,43 +480,23 @@ local function set_ward(s)
   help(s, "ward", ward)
 end
 
-local AsyncManager = private.methods "tidepool.AsyncManager"
-
-local function is_pool(value)
-  local meta = debug.getmetatable(value)
-  return meta and rawequal(meta.__index, AsyncManager), "AsyncManager"
-end
-
--- What a scope is made with, and how many arguments said so.
-local function form_of(level, options)
-  if type(options) ~= "table" then
-    return {}, 0
-  end
-  options = must.options(level + 1, 1, "scope", options, { pool = is_pool })
-  return { pool = options.pool }, 1
-end
-
 --- Runs a function with a scope, or opens one for a `<close>` variable.
 -- Leaving a scope waits for all that was started in it. The first failure
 -- cancels the others and is raised; its field `others` lists those that
 -- failed besides.
--- @tparam[opt] table options `pool`: where its calls go, the default manager if
--- left out
 -- @tparam[opt] function fn called as fn(scope, ...), as a coroutine of it
 -- @param ... further arguments
 -- @return what fn answers; without fn, the scope
 function tidepool.scope(...)
-  local form, n = form_of(2, (...))
-  if select("#", ...) == n then
-    form.block, form.watched, form.owner = true, true, running()
-    local s = new(form)
+  if select("#", ...) == 0 then
+    local s = new { block = true, watched = true, owner = running() }
     if s.owner and tidepool.current() then
       set_ward(s)
     end
     return s
   end
-  local fn = must.callback(2, n + 1, "scope", (select(n + 1, ...)))
-  return enter(form, fn, select(n + 2, ...))
+  must.callback(2, 1, "scope", (...))
+  return enter(...)
 end
 
 private.own()

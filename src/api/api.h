@@ -50,8 +50,7 @@ void tpi_context_init (tpi_Context *c, tpi_List *out);
 tpi_Outcome tpi_context_fini (tpi_Context *c, int returned);
 tp_Context *tpi_api_values (void);
 void tpi_api_discard (tp_Context *values);
-int tpi_api_fail (tp_Context *ctx, const char *format, ...) TP_PRINTF(2, 3);
-int tpi_api_fail_errno (tp_Context *ctx, int number, const char *what);
+int tpi_api_fail (tp_Context *ctx, const char *format, ...);
 void *tpi_api_userdata (tp_Context *ctx, size_t size, void (*fini)(void *));
 
 /* build.c */

@@ -17,9 +17,6 @@ int tpi_api_await (tp_Context *ctx, tp_Future *awaited) {
                         sizeof ring);
   if (rc == TP_INVALID || rc == TP_FULL)
     return rc;
-  if (rc == TP_OK && tpi_future_state(future) == TPI_CANCELLED &&
-      tpi_future_settled(&c->task->future))
-    rc = TP_CANCELLED; /* that one was cancelled with this task */
   if (rc != TP_OK)
     return TP_CANCELLED; /* this task, not that one */
   tpi_future_read(future);

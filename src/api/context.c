@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L
 #include <stdarg.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -108,16 +107,6 @@ int tpi_api_fail (tp_Context *ctx, const char *format, ...) {
   c->frame = NULL;
   c->depth = 0;
   return TP_FAILED;
-}
-
-/* strerror keeps its text where other threads write theirs. */
-int tpi_api_fail_errno (tp_Context *ctx, int number, const char *what) {
-  char text[256];
-  if (strerror_r(number, text, sizeof text) != 0 || text[0] == '\0')
-    snprintf(text, sizeof text, "error %d", number);
-  if (what == NULL)
-    return tpi_api_fail(ctx, "%s", text);
-  return tpi_api_fail(ctx, "%s: %s", what, text);
 }
 
 void *tpi_api_userdata (tp_Context *ctx, size_t size, void (*fini)(void *)) {

@@ -25,7 +25,7 @@ static tpi_Outcome run_native (tpi_Task *task, tpi_Worker *worker) {
 
 static const char *name_of_native (const tpi_Future *future) {
   const tpi_Task *task = (const tpi_Task *)(const void *)future;
-  return tpi_task_name(future, ((const tpi_Function *)task->code)->name);
+  return ((const tpi_Function *)task->code)->name;
 }
 
 static int help_native (tpi_Future *future, void *here) {

@@ -70,7 +70,6 @@ tp_Api tpi_api = {
     .key = tpi_api_key,
     .closetable = tpi_api_closetable,
     .fail = tpi_api_fail,
-    .fail_errno = tpi_api_fail_errno,
     .cancelled = api_cancelled,
     .wait_cancelled = api_wait_cancelled,
     .progress = api_progress,

@@ -12,9 +12,8 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
 }
 
 /* Cancelled: its time does not matter any more. */
-static void withdraw (tpi_Future *future, tpi_Phase was, tpi_Waiter **more) {
+static void withdraw (tpi_Future *future, tpi_Phase was) {
   (void)was;
-  (void)more;
   if (tpi_future_state(future) == TPI_CANCELLED)
     tpi_timer_stop(&((Alarm *)(void *)future)->timer);
 }

@@ -15,7 +15,6 @@ static const double LOOK = 0.05; /* seconds */
 /* Told by either of two futures. The two flags are the last that a teller
    touches, so that we know when this may leave the stack. */
 typedef struct Either {
-  tpi_Future *future;
   tpi_Waiter awaited, own;
   atomic_uint word;
   atomic_uint awaited_done, own_done;
@@ -35,8 +34,8 @@ static void tell_awaited (tpi_Waiter *w, tpi_Waiter **more) {
 
 static void tell_own (tpi_Waiter *w, tpi_Waiter **more) {
   Either *e = (Either *)(void *)((char *)w - offsetof(Either, own));
-  tpi_future_abandon(e->future, &e->awaited, more);
   ring(&e->word, &e->own_done);
+  (void)more;
 }
 
 /* Who was about to tell may have stayed with the parent. */
@@ -120,55 +119,46 @@ static int sleep_on (tpi_Worker *worker, Either *e, tpi_Future *future,
   }
 }
 
-static int sleep_for_either (tpi_Worker *worker, Either *e, tpi_Future *own,
-                             uint64_t deadline) {
-  atomic_uint *below = tpi_pool_sleeps(worker, &e->word);
-  int rc;
-  tpi_pool_stir(worker->pool);
-  rc = sleep_on(worker, e, e->future, own, deadline);
-  tpi_pool_sleeps(worker, below);
+static int sleep_for_either (tpi_Worker *worker, tpi_Future *future,
+                             tpi_Future *own, uint64_t deadline) {
+  Either e;
+  atomic_uint *below;
+  int rc = TP_OK;
+  tpi_waiter_init(&e.awaited, tell_awaited);
+  tpi_waiter_init(&e.own, tell_own);
+  e.own.aside = 1;
+  tpi_poke(&e.word, TPI_AWAKE);
+  tpi_poke(&e.awaited_done, 0);
+  tpi_poke(&e.own_done, 0);
+  if (!tpi_future_join(future, &e.awaited))
+    return TP_OK;
+  if (tpi_future_join(own, &e.own)) {
+    below = tpi_pool_sleeps(worker, &e.word);
+    tpi_pool_stir(worker->pool);
+    rc = sleep_on(worker, &e, future, own, deadline);
+    tpi_pool_sleeps(worker, below);
+    leave(own, &e.own, &e.own_done);
+  } else {
+    rc = TP_CANCELLED;
+  }
+  leave(future, &e.awaited, &e.awaited_done);
   return rc;
 }
 
 /* If nobody can begin with what is awaited, waiting for it would be for
    ever. */
-static int block (tpi_Worker *worker, tpi_Task *task, Either *e,
+static int block (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
                   uint64_t deadline) {
-  tpi_Future *own = &task->future, *future = e->future;
+  tpi_Future *own = &task->future;
   int rc = TP_FULL;
   if (tpi_future_spin(future, NULL))
     return TP_OK;
   tpi_future_suspend(own, 1);
   if (tpi_worker_block(worker) || tpi_future_state(future) != TPI_PENDING ||
       future->class->help == NULL || tpi_task_of(future)->pool != worker->pool)
-    rc = sleep_for_either(worker, e, own, deadline);
+    rc = sleep_for_either(worker, future, own, deadline);
   tpi_worker_unblock(worker);
   tpi_future_suspend(own, 0);
-  return rc;
-}
-
-/* The task waits from here on, also while it runs what it waits for itself. */
-static int await (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
-                  uint64_t deadline) {
-  tpi_Future *own = &task->future;
-  Either e = {.future = future};
-  int rc = TP_OK;
-  tpi_waiter_init(&e.awaited, tell_awaited);
-  tpi_waiter_init(&e.own, tell_own);
-  e.own.aside = 1;
-  if (!tpi_future_join(future, &e.awaited))
-    return TP_OK;
-  if (!tpi_future_join(own, &e.own)) {
-    tpi_waiter_tell(&e.own);
-    rc = TP_CANCELLED;
-  } else {
-    if (future->class->help != NULL)
-      future->class->help(future, worker);
-    if (!tpi_future_settled(future))
-      rc = block(worker, task, &e, deadline);
-    leave(own, &e.own, &e.own_done);
-  }
-  leave(future, &e.awaited, &e.awaited_done);
   return rc;
 }
 
@@ -181,7 +171,10 @@ int tpi_worker_await (tpi_Worker *worker, tpi_Task *task, tpi_Future *future,
   rc = tpi_task_await(task, future, limited ? TPI_LIMITED : 0, ring_text, size);
   if (rc != TP_OK)
     return rc;
-  rc = await(worker, task, future, deadline);
+  if (future->class->help != NULL)
+    future->class->help(future, worker);
+  if (!tpi_future_settled(future))
+    rc = block(worker, task, future, deadline);
   tpi_task_awaits_no_more(task);
   return rc;
 }

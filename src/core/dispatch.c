@@ -175,7 +175,7 @@ void tpi_pool_stands_locked (tp_Manager *pool, tpi_Task *task, int how) {
   task->parked = (unsigned char)how;
 }
 
-void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was, tpi_Waiter **more) {
+void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was) {
   tpi_Task *task = tpi_task_of(future);
   tp_Manager *pool = task->pool;
   tpi_Effects effects = {NULL, NULL, NULL};
@@ -200,7 +200,7 @@ void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was, tpi_Waiter **more) {
   }
   tpi_pool_unlock(pool, &effects);
   if (was == TPI_PENDING && task->follow != NULL)
-    tpi_follow_stop(task, more);
+    tpi_follow_stop(task);
   if (was == TPI_PENDING && !filling && !pinned)
     tpi_task_drop_args(task);
   if (queued && !filling)

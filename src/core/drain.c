@@ -1,7 +1,6 @@
 #include "core/drain.h"
 
 #include "core/memory.h"
-#include "core/overdue.h"
 #include "core/waits.h"
 
 typedef struct Drain {
@@ -9,7 +8,6 @@ typedef struct Drain {
   tp_Manager *pool; /* retained */
   tpi_Barrier barrier;
   tpi_Waiter waiter;
-  tpi_Overdue *overdue; /* of a shutdown; or NULL */
 } Drain;
 
 static Drain *drain_of (tpi_Future *future) { return (Drain *)(void *)future; }
@@ -38,7 +36,6 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
   tp_Manager *pool = d->pool;
   if (!tpi_pool_broken(pool))
     tpi_pool_unbar(pool, &d->barrier);
-  tpi_overdue_end(d->overdue);
   tpi_future_fini(future, heir, tpi_future_free);
   tpi_pool_release(pool);
 }
@@ -68,8 +65,6 @@ tpi_Future *tpi_drain_new (tp_Manager *pool, int leaves, int task) {
   d->barrier.waiter = &d->waiter;
   d->barrier.future = &d->future;
   d->barrier.leaves = leaves;
-  if (leaves && !tpi_pool_broken(pool))
-    d->overdue = tpi_overdue_new(pool);
   if (!tpi_pool_bar(pool, &d->barrier))
     tpi_future_complete(&d->future);
   return &d->future;

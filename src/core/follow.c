@@ -138,25 +138,12 @@ void tpi_follow_add (tpi_Task *task, tpi_Future *future, uint32_t at) {
   tpi_future_retain(future);
 }
 
-static void abandon (tpi_Waiter *w, tpi_Waiter **more) {
-  const tpi_Input *input = (const tpi_Input *)(const void *)w;
-  tpi_Follow *f = input->follow;
-  tpi_Task *task = f->task;
-  if (tpi_see(&f->cause) == NULL) /* else the others are as they were */
-    tpi_future_abandon(input->future, NULL, more);
-  one_less(f);
-  tpi_future_release(&task->future);
-}
-
-/* An input that is joined keeps the task until it tells, or is left, and then
-   until it was abandoned: by a loop and not by recursion, for it may follow
-   others itself. */
-static void leave (tpi_Input *input, tpi_Waiter **more) {
-  if (!tpi_future_leave(input->future, &input->waiter))
-    return;
-  input->waiter.tell = abandon;
-  input->waiter.next = *more;
-  *more = &input->waiter;
+/* An input that is joined keeps the task until it tells, or is left. */
+static void leave (tpi_Follow *f, tpi_Input *input) {
+  if (tpi_future_leave(input->future, &input->waiter)) {
+    one_less(f);
+    tpi_future_release(&f->task->future);
+  }
 }
 
 /* The task may be over before all are joined: an input has failed, or somebody
@@ -164,13 +151,15 @@ static void leave (tpi_Input *input, tpi_Waiter **more) {
    what is joined later is left here. */
 static void join (tpi_Follow *f, tpi_Input *input) {
   tpi_Future *own = &f->task->future;
-  tpi_Waiter *left = NULL;
+  if (tpi_future_settled(own)) {
+    one_less(f);
+    return;
+  }
   tpi_future_retain(own);
   if (!tpi_future_join(input->future, &input->waiter))
     tpi_waiter_tell(&input->waiter);
   else if (tpi_future_settled(own))
-    leave(input, &left);
-  tpi_waiters_tell(left);
+    leave(f, input);
 }
 
 /* Who goes through the inputs counts as one of them, so that they stay. */
@@ -184,7 +173,7 @@ void tpi_follow_start (tpi_Task *task) {
   one_less(f);
 }
 
-void tpi_follow_stop (tpi_Task *task, tpi_Waiter **more) {
+void tpi_follow_stop (tpi_Task *task) {
   tpi_Follow *f = task->follow;
   unsigned left = tpi_see(&f->left);
   while (left > 0 && !tpi_cas(&f->left, &left, left + 1)) {
@@ -192,7 +181,7 @@ void tpi_follow_stop (tpi_Task *task, tpi_Waiter **more) {
   if (left == 0)
     return; /* not begun, or all have told */
   for (unsigned i = 0, n = f->count; i < n; i++)
-    leave(&f->inputs[i], more);
+    leave(f, &f->inputs[i]);
   one_less(f);
 }
 

@@ -25,9 +25,8 @@ void tpi_follow_add (tpi_Task *task, tpi_Future *future, uint32_t at);
 
 /* For the pool: the task has entered. The caller retains it. */
 void tpi_follow_start (tpi_Task *task);
-/* For the pool: it was withdrawn. Unless that is because of one of its inputs,
-   these are abandoned, by what is put into *more. */
-void tpi_follow_stop (tpi_Task *task, tpi_Waiter **more);
+/* For the pool: it was withdrawn. */
+void tpi_follow_stop (tpi_Task *task);
 /* The class of every task has this as its next. */
 tpi_Future *tpi_follow_next (tpi_Future *future, void **at);
 /* For the class of the task, on destroying it. */

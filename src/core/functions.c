@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "core/lock.h"
-#include "core/guess.h"
 #include "core/memory.h"
 #include "core/pin.h"
+
+enum { LONGEST = 64 }; /* names longer than this are not guessed at */
 
 static tpi_Lock lock;
 static tpi_Function **all; /* sorted by name; guarded by lock */
@@ -48,13 +49,6 @@ static int check_locked (const tp_Function *list, const tp_Function *f,
     snprintf(error, space, "function '%s' has no name or no code", f->name);
     return TP_INVALID;
   }
-  if (strchr(f->name, ':') != NULL) {
-    snprintf(error, space,
-             "the name '%s' has a colon, as only a field of a Lua module has "
-             "(\"module:field\"); use a dot",
-             f->name);
-    return TP_INVALID;
-  }
   if ((found && all[i]->run != f->run) || twice(list, f)) {
     snprintf(error, space,
              "the name '%s' is taken by another function; "
@@ -63,7 +57,8 @@ static int check_locked (const tp_Function *list, const tp_Function *f,
     return TP_TAKEN;
   }
   if (tpi_signature_parse(&signature, f->signature, &where) != TP_OK) {
-    tpi_signature_explain(f->name, where, error, space);
+    snprintf(error, space, "signature of '%s' is malformed at '%s'", f->name,
+             where);
     return TP_INVALID;
   }
   return TP_OK;
@@ -142,18 +137,45 @@ const tpi_Function *tpi_functions_at (size_t i) {
   return function;
 }
 
+/* How many letters to add, drop or change to make one of the other. */
+static size_t distance (const char *a, const char *b) {
+  size_t row[LONGEST + 1], n = strlen(b);
+  if (n > LONGEST)
+    return LONGEST;
+  for (size_t j = 0; j <= n; j++)
+    row[j] = j;
+  for (size_t i = 1; a[i - 1] != '\0'; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= n; j++) {
+      size_t best = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      if (row[j] + 1 < best)
+        best = row[j] + 1;
+      if (row[j - 1] + 1 < best)
+        best = row[j - 1] + 1;
+      row[j] = best;
+    }
+  }
+  return row[n];
+}
+
 /* Takes the lock for each, and not for all: there may be many. */
 const char *tpi_functions_guess (const char *name) {
   const tpi_Function *f;
-  tpi_Guess guess;
-  tpi_guess_begin(&guess, name);
+  const char *best = NULL;
+  size_t least = strlen(name) / 3 + 2; /* must be nearer than this */
   for (size_t i = 0; (f = tpi_functions_at(i)) != NULL; i++) {
     const char *dot = strchr(f->name, '.');
-    tpi_guess_try(&guess, f->name);
+    size_t d = distance(f->name, name);
     if (dot != NULL && strcmp(dot + 1, name) == 0)
-      tpi_guess_near(&guess, f->name, 1); /* only the module was forgotten */
+      d = 1; /* only the module was forgotten */
+    if (d < least) {
+      least = d;
+      best = f->name;
+    }
   }
-  return guess.best;
+  return best;
 }
 
 void tpi_functions_freeze (void) { tpi_lock(&lock); }

@@ -39,7 +39,6 @@ void tpi_future_init (tpi_Future *f, const tpi_Class *class, tpi_Host *home,
   f->literal = 0;
   tpi_poke(&f->lent, 0);
   tpi_poke(&f->sought, 0);
-  tpi_poke(&f->tenure, TPI_STAYS);
   f->trail.mark = 0;
   f->kind = TPI_ERROR;
 }
@@ -288,18 +287,14 @@ static void announce (tpi_Future *f, tpi_Waiter *waiters) {
 /* The common end of settling: the lock bit is held, the outcome written. */
 static void publish (tpi_Future *f, tpi_Phase state, tpi_Phase was,
                      int withdraw, tpi_Waiter **more) {
-  tpi_Waiter *waiters = f->in.waiters, *after = NULL;
+  tpi_Waiter *waiters = f->in.waiters;
   f->in.waiters = NULL;
   tpi_put(&f->word, tpi_generation() | (unsigned)state);
   waiters = tpi_waiters_take(&waiters); /* who leaves now looks at none */
   if (state == TPI_FAILED)
     note_failure(f);
   if (withdraw && f->class->withdraw != NULL)
-    f->class->withdraw(f, was, &after);
-  if (after != NULL) {
-    tpi_waiters_push(&after, waiters);
-    waiters = after;
-  }
+    f->class->withdraw(f, was);
   if (more != NULL) {
     tpi_waiters_push(more, waiters);
     waiters = NULL;
@@ -392,40 +387,60 @@ int tpi_future_leave (tpi_Future *f, tpi_Waiter *waiter) {
   return left;
 }
 
-int tpi_future_wanted (tpi_Future *f) {
-  unsigned wanted;
+int tpi_future_wanted (tpi_Future *f, const tpi_Waiter *but) {
+  unsigned stands, wanted;
   if (lock_unsettled(f) < 0)
     return 0;
+  stands = but != NULL && but->link != NULL && !but->aside;
   wanted = f->wanted;
   unlock(f);
-  return wanted > 0;
+  return wanted > stands;
 }
 
-void tpi_future_want (tpi_Future *f, int by) {
-  if (lock_unsettled(f) < 0)
-    return;
-  f->wanted += (unsigned)by;
-  unlock(f);
+/* Stands in the list of the future. Freed by who takes it out of there: who
+   tells it, or who dismisses it before. */
+struct tpi_Herald {
+  tpi_Waiter waiter;
+  tpi_Host *host; /* retained */
+};
+
+static void fall_silent (tpi_Herald *herald) {
+  tpi_host_release(herald->host);
+  tpi_free(herald);
 }
 
-int tpi_future_forsake (tpi_Future *f, tpi_Waiter *waiter) {
-  int alone;
-  if (lock_unsettled(f) < 0)
-    return 0;
-  if (waiter != NULL && waiter->link != NULL && !waiter->aside) {
-    waiter->aside = 1;
-    f->wanted--;
-  }
-  alone = f->wanted == 0;
-  unlock(f);
-  return alone;
+static void tell_news (tpi_Waiter *waiter, tpi_Waiter **more) {
+  (void)more;
+  tpi_Herald *herald = (tpi_Herald *)(void *)waiter;
+  tpi_host_news(herald->host);
+  fall_silent(herald);
 }
 
-void tpi_future_abandon (tpi_Future *f, tpi_Waiter *waiter, tpi_Waiter **more) {
-  if (tpi_future_forsake(f, waiter) && tpi_see(&f->tenure) == TPI_GOES)
-    tpi_future_end(f, TPI_CANCELLED, TPI_KIND_CANCELLED,
-                   (char *)(uintptr_t) "what awaited it was cancelled", 1,
-                   more);
+int tpi_future_herald (tpi_Future *f, tpi_Host *host, tpi_Herald **out) {
+  tpi_Herald *herald;
+  *out = NULL;
+  if (f->home == host || host->dozes || tpi_future_settled(f) ||
+      tpi_future_orphaned(f))
+    return TP_OK;
+  herald = tpi_alloc(sizeof *herald);
+  if (herald == NULL)
+    return TP_NOMEM;
+  tpi_waiter_init(&herald->waiter, tell_news);
+  herald->waiter.aside = 1;
+  herald->host = host;
+  tpi_host_retain(host);
+  if (tpi_future_join(f, &herald->waiter))
+    *out = herald;
+  else
+    fall_silent(herald);
+  return TP_OK;
+}
+
+/* Of one that has told only the address is used: leaving a future that has
+   settled looks at no waiter. */
+void tpi_herald_dismiss (tpi_Herald *herald, tpi_Future *f) {
+  if (!tpi_future_orphaned(f) && tpi_future_leave(f, &herald->waiter))
+    fall_silent(herald);
 }
 
 int tpi_future_spin (tpi_Future *f, const tpi_Host *host) {

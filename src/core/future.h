@@ -61,22 +61,13 @@ typedef enum tpi_Kind {
 /* Not a literal, but that of another future (follow.h). */
 enum { TPI_CAUSED = 2 };
 
-/* What becomes of a future when who awaits it is cancelled and nobody else
-   waits for it. */
-typedef enum tpi_Tenure {
-  TPI_STAYS,   /* nothing */
-  TPI_GOES,    /* it is cancelled as well */
-  TPI_DETACHED /* nothing, whatever it was before */
-} tpi_Tenure;
-
 typedef struct tpi_Future tpi_Future;
 typedef struct tpi_Herald tpi_Herald;
 
 typedef struct tpi_Class {
   /* The future was settled by somebody who had not claimed it; `was` is the
-     state before. Called before the waiters are told; what is to be done by a
-     loop, once they were, it puts into *more (waiter.h). */
-  void (*withdraw)(tpi_Future *future, tpi_Phase was, tpi_Waiter **more);
+     state before. Called before the waiters are told. */
+  void (*withdraw)(tpi_Future *future, tpi_Phase was);
   /* Claims and runs a pending future on this thread; false if it cannot.
      NULL if it never can. `here` is what the awaiter runs on. */
   int (*help)(tpi_Future *future, void *here);
@@ -129,7 +120,6 @@ struct tpi_Future {
   unsigned char kind;     /* a tpi_Kind */
   atomic_uchar lent;      /* C code may be reading the results */
   atomic_uchar sought;    /* some other future may wait for it, or has */
-  atomic_uchar tenure;    /* a tpi_Tenure */
   tpi_Trail trail;
 };
 
@@ -181,18 +171,9 @@ int tpi_future_join (tpi_Future *future, tpi_Waiter *waiter);
 /* False if the waiter has been told, or is about to be. */
 int tpi_future_leave (tpi_Future *future, tpi_Waiter *waiter);
 
-/* Does anybody wait for it, but for what only looks on? */
-int tpi_future_wanted (tpi_Future *future);
-/* Who has another turn between two waits for it waits all the same: +1, then -1. */
-void tpi_future_want (tpi_Future *future, int by);
-/* Who waits by that waiter, which may stand there or not, or (NULL) did until
-   now, only looks on from here on. Is the future unsettled, and does nobody wait
-   for it any more? True for one at least of those that leave it at a time. */
-int tpi_future_forsake (tpi_Future *future, tpi_Waiter *waiter);
-/* The same for who was cancelled, which cancels the future as well, if that
-   goes. Who waits for it is put into *more. */
-void tpi_future_abandon (tpi_Future *future, tpi_Waiter *waiter,
-                         tpi_Waiter **more);
+/* Does anybody wait for it, but for what only looks on, and except `but`, which
+   is a waiter of its own, or of none; or NULL? */
+int tpi_future_wanted (tpi_Future *future, const tpi_Waiter *but);
 
 /*
 ** Its settling is news for this host as well as at home, until its herald is

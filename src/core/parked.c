@@ -15,20 +15,10 @@ static void hear (tpi_Told *told, tpi_Host *host) {
   tpi_host_ready(host, &told->node);
 }
 
-/* Its task was settled by somebody else, who is about to tell it so. Until then
-   it stays as it is. */
-static void abandon (tpi_Parked *p, tpi_Waiter **more) {
-  if (p->awaits)
-    tpi_future_abandon(p->ties[0].future, &p->ties[0].waiter, more);
-}
-
 static void tell_tie (tpi_Waiter *w, tpi_Waiter **more) {
-  const tpi_Tie *tie =
-      (const tpi_Tie *)(const void *)((char *)w - offsetof(tpi_Tie, waiter));
-  tpi_Parked *p = tie->parked;
-  if (tie->future == &p->task->future)
-    abandon(p, more);
-  tpi_parked_tell(p);
+  tpi_parked_tell(
+      ((tpi_Tie *)(void *)((char *)w - offsetof(tpi_Tie, waiter)))->parked);
+  (void)more;
 }
 
 static void tell_door (tpi_Waiter *w, tpi_Waiter **more) {
@@ -44,7 +34,6 @@ void tpi_parked_init (tpi_Parked *p, tpi_Task *task, tpi_Worker *worker) {
   p->worker = worker;
   p->host = NULL;
   p->nties = 0;
-  p->awaits = 0;
   tpi_waiter_init(&p->door, tell_door);
   tpi_poke(&p->told, 0);
 }
@@ -72,7 +61,7 @@ void tpi_parked_join (tpi_Parked *p) {
   n = p->nties;
   for (unsigned i = 0; i < n; i++) {
     if (!tpi_future_join(p->ties[i].future, &p->ties[i].waiter))
-      tpi_waiter_tell(&p->ties[i].waiter);
+      tpi_parked_tell(p);
   }
 }
 

@@ -106,7 +106,6 @@ struct tpi_Parked {
   tpi_Waiter door;
   tpi_Tie ties[TPI_TIES];
   unsigned nties;
-  int awaits; /* the first of them: cancelled, it abandons that */
   atomic_uint told;
   int heard_of; /* in a program: the host knows that it was told */
 };
@@ -182,7 +181,6 @@ struct tp_Manager {
   unsigned holds[TPI_PRIORITIES]; /* ...of each priority */
   tpi_Item waiting;    /* tasks that wait, by the lock of waits.c */
   atomic_uchar drains; /* a task has waited for all of it */
-  atomic_uchar overdue; /* it was said for what its shutdown waits */
   int dead;            /* being freed */
   unsigned handles;
   _Atomic(tpi_Barrier *) barriers; /* changed under the lock */
@@ -275,7 +273,7 @@ int tpi_pool_submit_many (tp_Manager *pool, tpi_Task **tasks, size_t *count,
 int tpi_pool_fill (tpi_Task *task);
 void tpi_pool_filled (tpi_Task *task);
 /* The class of every task has this as its withdraw. */
-void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was, tpi_Waiter **more);
+void tpi_pool_withdraw (tpi_Future *future, tpi_Phase was);
 /* Was the pool made before a fork? */
 int tpi_pool_broken (const tp_Manager *pool);
 

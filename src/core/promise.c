@@ -60,11 +60,10 @@ static void destroy (tpi_Future *future, tpi_List *heir) {
 
 /* It was cancelled, or failed, while it followed another one, and waits for that
    no longer. One that is about to join looks itself (tpi_promise_follow). */
-static void withdraw (tpi_Future *future, tpi_Phase was, tpi_Waiter **more) {
+static void withdraw (tpi_Future *future, tpi_Phase was) {
   tp_Promise *promise = promise_of(future);
   tpi_Future *follows = take_followed(promise);
   (void)was;
-  (void)more;
   if (follows != NULL)
     leave(promise, follows);
   tpi_future_release(follows);

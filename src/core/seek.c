@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L
 /*
 ** What a worker does next: the parked tasks that were told, then those in
 ** the queue, and else looking around, sleeping, leaving.

@@ -1,9 +1,6 @@
 #include "core/signature.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#include "core/guess.h"
 
 static const struct {
   const char *word;
@@ -72,43 +69,6 @@ int tpi_signature_parse (tpi_Signature *sig, const char *text,
     s = *end == ',' ? skip_blank(end + 1) : end;
   }
   return TP_OK;
-}
-
-/* The words that a type may be, into a text: "any, nil". */
-static void list_words (char *text, size_t space) {
-  *text = '\0';
-  for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
-    if (i > 0)
-      strncat(text, ", ", space - strlen(text) - 1);
-    strncat(text, words[i].word, space - strlen(text) - 1);
-  }
-}
-
-void tpi_signature_explain (const char *name, const char *where, char *error,
-                            size_t space) {
-  char word[32], known[128];
-  tpi_ParamType type;
-  tpi_Guess guess;
-  size_t n = strspn(where, "abcdefghijklmnopqrstuvwxyz"
-                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-  if (n == 0 || n >= sizeof word || read_type(where, &type) != NULL) {
-    snprintf(error, space, "signature of '%s' is malformed at '%s'", name,
-             where);
-    return;
-  }
-  memcpy(word, where, n);
-  word[n] = '\0';
-  tpi_guess_begin(&guess, word);
-  for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
-    tpi_guess_try(&guess, words[i].word);
-  list_words(known, sizeof known);
-  if (guess.best != NULL)
-    snprintf(error, space,
-             "signature of '%s': no type '%s' (did you mean '%s'? Known are %s)",
-             name, word, guess.best, known);
-  else
-    snprintf(error, space, "signature of '%s': no type '%s' (known are %s)",
-             name, word, known);
 }
 
 const tpi_Param *tpi_signature_param (const tpi_Signature *sig, unsigned i) {

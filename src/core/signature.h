@@ -43,9 +43,6 @@ typedef struct tpi_Signature {
 /* Parses `text` (or NULL): TP_OK, or TP_INVALID with *where at the fault. */
 int tpi_signature_parse (tpi_Signature *s, const char *text,
                          const char **where);
-/* What is wrong at that place of the signature of a function. */
-void tpi_signature_explain (const char *name, const char *where, char *error,
-                            size_t space);
 
 /* The parameter that argument i (from 0) meets, or NULL for none. */
 const tpi_Param *tpi_signature_param (const tpi_Signature *s, unsigned i);

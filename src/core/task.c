@@ -12,8 +12,6 @@ tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
     return NULL;
   memset(task + 1, 0, class->size - sizeof *task);
   tpi_future_init(&task->future, &class->future, home, end, room);
-  if (class->future.help != NULL) /* others may begin it: it is a call */
-    tpi_poke(&task->future.tenure, TPI_GOES);
   task->item.next = task->item.prev = NULL;
   task->waits.next = task->waits.prev = NULL;
   task->pool = pool;
@@ -22,7 +20,6 @@ tpi_Task *tpi_task_new (const tpi_TaskClass *class, const void *code,
   task->follow = NULL;
   task->timer = NULL;
   task->code = code;
-  tpi_poke(&task->label, NULL);
   task->args = NULL;
   task->blocks = NULL;
   task->nargs = 0;
@@ -68,9 +65,7 @@ void tpi_task_drop_args (tpi_Task *task) {
 
 void tpi_task_destroy (tpi_Future *future, tpi_List *heir) {
   tpi_Task *task = tpi_task_of(future);
-  tpi_Label *label = tpi_peek(&task->label);
   tpi_future_fini(future, heir, tpi_future_free);
   tpi_list_bequeath(heir, task->blocks);
   tpi_timer_free(task->timer);
-  tpi_label_release(label);
 }

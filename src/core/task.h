@@ -15,7 +15,6 @@
 #define TPI_TASK_H
 
 #include "core/future.h"
-#include "core/label.h"
 #include "core/queue.h"
 #include "core/timer.h"
 
@@ -74,8 +73,6 @@ struct tpi_Task {
   tpi_Follow *follow; /* owned, or NULL */
   tpi_Timer *timer;   /* owned; or NULL */
   const void *code;   /* what to run: its class knows */
-  _Atomic(tpi_Label *) label; /* retained, set once: what it is called; or NULL,
-                                 and then its class says */
   tp_Value *args;
   tpi_Block *blocks; /* the memory of the arguments */
   uint32_t nargs;
@@ -129,15 +126,6 @@ void tpi_task_drop_args (tpi_Task *task);
 
 static inline tpi_Task *tpi_task_of (tpi_Future *future) {
   return (tpi_Task *)(void *)future;
-}
-
-/* What it is called, or that. Any thread; pairs with the store of who names a
-   task that others have. */
-static inline const char *tpi_task_name (const tpi_Future *future,
-                                         const char *unnamed) {
-  const tpi_Task *task = (const tpi_Task *)(const void *)future;
-  const tpi_Label *label = tpi_load(&((tpi_Task *)(uintptr_t)task)->label);
-  return label != NULL ? label->text : unnamed;
 }
 
 static inline tpi_Task *tpi_task_held (tpi_Item *item) {

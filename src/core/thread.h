@@ -7,8 +7,6 @@
 ** more. Nobody needs to join them: a thread that ends
 ** joins the one that ended before it, so at most one ended thread is left,
 ** and tpi_threads_wait takes that one.
-**
-** Signal masks are POSIX: define _POSIX_C_SOURCE before the first #include.
 */
 #ifndef TPI_THREAD_H
 #define TPI_THREAD_H

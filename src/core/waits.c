@@ -295,14 +295,6 @@ int tpi_future_adopts (tpi_Future *future, tpi_Future *other,
   return rc;
 }
 
-void tpi_future_describe_ring (tpi_Future *own, tpi_Future *awaited, char *ring,
-                               size_t size) {
-  tpi_lock(&lock);
-  if (own == awaited || is_stuck_locked(awaited, own, 0))
-    describe_locked(own, awaited, ring, size);
-  unlock();
-}
-
 void tpi_task_cover (tpi_Cover *cover, tpi_Task *task, tpi_Future *by) {
   cover->task = task;
   cover->by = by;

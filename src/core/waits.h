@@ -65,11 +65,6 @@ void tpi_task_uncover (tpi_Cover *cover);
 int tpi_future_adopts (tpi_Future *future, tpi_Future *other,
                        _Atomic(tpi_Future *) *at, char *ring, size_t size);
 
-/* As `ring` above, if `own` still closes one by waiting for `awaited`; else
-   leaves it as it is. */
-void tpi_future_describe_ring (tpi_Future *own, tpi_Future *awaited, char *ring,
-                               size_t size);
-
 /* Does the future wait for the other one, by way of others or not? If `held_up`,
    also counts what only runs on top of a task. */
 int tpi_future_hangs_on (tpi_Future *future, tpi_Future *other, int held_up);

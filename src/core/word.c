@@ -13,30 +13,10 @@ static int is_over (uint64_t deadline) {
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-/* As <linux/futex.h> has them, which not every C library comes with. */
-enum {
-  FUTEX_WAKE = 1,
-  FUTEX_WAIT_BITSET = 9,
-  FUTEX_PRIVATE_FLAG = 128,
-  FUTEX_BITSET_MATCH_ANY = -1
-};
-
-/* Where a time_t has more bits than a register, the call of old would read the
-   wrong half of it. */
-#ifndef SYS_futex
-#define SYS_futex SYS_futex_time64
-#endif
-static long futex_call (void) {
-#ifdef SYS_futex_time64
-  if (sizeof(time_t) > sizeof(long))
-    return SYS_futex_time64;
-#endif
-  return SYS_futex;
-}
 
 int tpi_word_wait (atomic_uint *word, unsigned value, uint64_t deadline) {
   struct timespec t;
@@ -51,15 +31,15 @@ int tpi_word_wait (atomic_uint *word, unsigned value, uint64_t deadline) {
     t.tv_sec = (time_t)(deadline / TPI_SECOND);
     t.tv_nsec = (long)(deadline % TPI_SECOND);
   }
-  rc = syscall(futex_call(), word, op, value, deadline == TPI_NEVER ? NULL : &t,
+  rc = syscall(SYS_futex, word, op, value, deadline == TPI_NEVER ? NULL : &t,
                NULL, FUTEX_BITSET_MATCH_ANY);
   return !(rc == -1 && errno == ETIMEDOUT);
 }
 
 void tpi_word_wake (atomic_uint *word, int all) {
   (void)TPI_CHANCE;
-  syscall(futex_call(), word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
-          all ? INT_MAX : 1, NULL, NULL, 0);
+  syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, all ? INT_MAX : 1,
+          NULL, NULL, 0);
 }
 
 void tpi_words_forget (void) {}

@@ -9,13 +9,11 @@
 
 #include "api/api.h"
 #include "core/functions.h"
-#include "core/label.h"
 #include "lua/state.h"
 
 /* An AsyncManager, or a view of one: a handle and how its calls go. */
 typedef struct tpi_Manager {
   tp_Manager *pool;       /* retained; NULL before opening and after __gc */
-  tpi_Label *label;       /* what its tasks are called; retained, or NULL */
   double timeout;         /* seconds; 0 for none */
   unsigned char priority; /* a tp_Priority */
   unsigned char fails;    /* full="fail" */
@@ -41,20 +39,6 @@ int tpi_is_word (lua_State *L, int index, const char *word);
 int tpi_raise_about (lua_State *L, const char *before, int index,
                      const char *after);
 
-/* --- text.c --- */
-
-/* value -> value text: what an error with that value says. Raises nothing but
-   for lack of memory, and interrupts. */
-void tpi_push_text (lua_State *L);
-
-/* --- known.c --- */
-
-/* name names -> text: what may have been meant, and what is known */
-int tpi_l_known (lua_State *L);
-/* Raises about the name at `index`, which is none of these; NULL ends them. */
-int tpi_raise_unknown (lua_State *L, const char *before, int index,
-                       const char *const *names);
-
 /* --- manager.c, submit.c, options.c --- */
 
 void tpi_open_manager (lua_State *L);
@@ -66,14 +50,6 @@ tpi_Manager *tpi_push_manager_handle (lua_State *L);
 /* Pushes one of that pool. */
 void tpi_push_manager_of (lua_State *L, const tpi_State *S, tp_Manager *pool);
 
-/* --- poolstats.c --- */
-
-void tpi_open_stats (lua_State *L);
-int tpi_l_stats (lua_State *L);
-/* Is it what stats() returned? It may cross: all that it loses is how it
-   prints. */
-int tpi_is_stats (lua_State *L, int index);
-
 /* --- closing.c --- */
 
 int tpi_l_wait_all (lua_State *L);
@@ -82,8 +58,7 @@ int tpi_l_close_manager (lua_State *L);
 
 /* --- check.c --- */
 
-/* The registered function named at `index`; NULL for "module:field"
-   (reference.h); raises for any other. */
+/* The registered function named at `index`; raises. */
 const tpi_Function *tpi_function_at (lua_State *L, int index);
 /* Raises unless the arguments from `first` to the top fit; Futures, if they
    are followed, may stand for anything. */
@@ -103,18 +78,14 @@ typedef struct tpi_WorkerOptions {
   int init;            /* where it stands on the stack, or 0 */
   size_t memory_limit; /* bytes, or 0 */
   int origin;
-  int strict;
 } tpi_WorkerOptions;
 
 /* The options of AsyncManager.new, at `index` or none there. Those that are
    kept by Lua are left on the stack. */
 void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
                       tpi_WorkerOptions *lua);
-/* The name of a manager on top; raises if it cannot be one. */
-const char *tpi_options_name (lua_State *L);
-/* The options of `with`, over what the manager has; the name, if there is one,
-   is left on the stack, which keeps it. */
-const char *tpi_options_with (lua_State *L, int index, tpi_Manager *manager);
+/* The options of `with`, over what the manager has. */
+void tpi_options_with (lua_State *L, int index, tpi_Manager *manager);
 /* The options of `shutdown`. */
 void tpi_options_shutdown (lua_State *L, int index, int *drain,
                            double *timeout);
@@ -171,7 +142,6 @@ int tpi_l_members (lua_State *L);
 
 int tpi_l_room (lua_State *L);
 int tpi_l_slice (lua_State *L);
-int tpi_l_called (lua_State *L);
 /* If the first of the results is a list of plain values, and the others are
    plain: puts its elements into the list at that index, from `at` on, and
    pushes the others: how many; else -1. */
@@ -181,10 +151,6 @@ void tpi_open_slice (lua_State *L);
 /* in future.c */
 int tpi_l_spread (lua_State *L);
 int tpi_l_pass (lua_State *L);
-int tpi_l_get (lua_State *L);
-int tpi_l_await (lua_State *L);
-int tpi_l_stands_in (lua_State *L);
-int tpi_l_keep (lua_State *L);
 
 /* --- results.c --- */
 

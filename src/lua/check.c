@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "lua/binding.h"
-#include "lua/reference.h"
 
 int tpi_is_word (lua_State *L, int index, const char *word) {
   size_t length;
@@ -24,37 +23,15 @@ int tpi_raise_about (lua_State *L, const char *before, int index,
   return lua_error(L);
 }
 
-/* Is there a function where that name leads to, from the globals on? What
-   their metatables would say is not asked. */
-static int is_global_function (lua_State *L, const char *name) {
-  int top = lua_gettop(L), is;
-  lua_pushglobaltable(L);
-  while (*name != '\0' && lua_istable(L, -1)) {
-    size_t n = strcspn(name, ".");
-    lua_pushlstring(L, name, n);
-    lua_rawget(L, -2);
-    name += n + (name[n] == '.');
-  }
-  is = lua_isfunction(L, -1) && *name == '\0';
-  lua_settop(L, top);
-  return is;
-}
-
 static int unknown (lua_State *L, int index) {
   const char *guess = tpi_functions_guess(lua_tostring(L, index));
-  luaL_checkstack(L, 8, NULL);
-  if (strlen(lua_tostring(L, index)) == lua_rawlen(L, index) &&
-      is_global_function(L, lua_tostring(L, index)))
-    return tpi_raise_about(L, "no function named '", index,
-                           "' is registered; pass the function itself");
   if (guess == NULL)
     return tpi_raise_about(L, "no function named '", index, "' is registered");
   lua_pushfstring(L, "' is registered (did you mean '%s'?)", guess);
   return tpi_raise_about(L, "no function named '", index, lua_tostring(L, -1));
 }
 
-/* Registered functions stay for ever, so a Lua table may remember them. Their
-   names have no colon. */
+/* Registered functions stay for ever, so a Lua table may remember them. */
 const tpi_Function *tpi_function_at (lua_State *L, int index) {
   const tpi_Function *function;
   const char *name;
@@ -63,7 +40,7 @@ const tpi_Function *tpi_function_at (lua_State *L, int index) {
   lua_rawget(L, lua_upvalueindex(TPI_UP_FUNCTIONS));
   function = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  if (function != NULL || tpi_is_reference(L, index))
+  if (function != NULL)
     return function;
   name = luaL_checklstring(L, index, &length);
   function = strlen(name) == length ? tpi_functions_find(name) : NULL;

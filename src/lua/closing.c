@@ -4,7 +4,6 @@
 */
 #include "core/clock.h"
 #include "core/drain.h"
-#include "core/overdue.h"
 #include "core/pools.h"
 #include "lua/idle.h"
 #include "lua/loop.h"
@@ -119,14 +118,12 @@ static int is_alone (const tpi_State *S, int fails) {
 
 static int block (const tpi_State *S, tp_Manager *pool, double seconds) {
   tpi_Worker *worker = S->place != NULL ? S->place->worker : NULL;
-  tpi_Overdue *overdue = tpi_overdue_new(pool);
   tpi_Parker p;
   int answer;
   tpi_parker_init(&p, NULL, NULL, NULL);
   if (worker != NULL)
     tpi_worker_block(worker);
   answer = tpi_pool_join(pool, &p, tpi_deadline(seconds));
-  tpi_overdue_end(overdue);
   if (worker != NULL)
     tpi_worker_unblock(worker);
   return answer == TPI_RUNG ? TP_OK : TP_TIMEOUT;

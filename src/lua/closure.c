@@ -120,7 +120,7 @@ int tpi_is_plain (lua_State *L, int index, int alone) {
 static tp_Value send_cell (tpi_Sender *s, int index, int i, const char *name,
                            const tpi_Path *path, int depth) {
   lua_State *L = s->L;
-  tpi_Path here = {path, 0, *name != '\0' ? name : "?", lua_gettop(L)};
+  tpi_Path here = {path, 0, *name != '\0' ? name : "?"};
   tp_Value value = tpi_nil(), content = tpi_nil();
   const void *address = lua_upvalueid(L, index, i);
   int known = 1;

@@ -7,14 +7,13 @@
 #include "core/pin.h"
 #include "lua/binding.h"
 #include "lua/chunk.h"
-#include "lua/reference.h"
 #include "lua/upvalues.h"
 
 enum { MOST_LOADED = 1024 }; /* functions kept by a Lua state */
 
 /* What stands in TPI_UP_CODES. */
 enum {
-  BY_FUNCTION = 1, /* function, or text -> handle of its Code, weak keys */
+  BY_FUNCTION = 1, /* function -> handle of its Code, weak keys */
   BY_HASH,         /* hash of the bytes -> handle, weak values */
   LOADED,          /* id -> function, -id -> its maker */
   COUNT,           /* of those */
@@ -44,36 +43,32 @@ int tpi_code_put (tpi_List *list, tp_Value *value, uint64_t tag,
 /* Dumping                                                           */
 /* ---------------------------------------------------------------- */
 
-void tpi_code_describe (lua_State *L, int index, char *place, size_t size) {
+static void name_code (lua_State *L, int index, tpi_Code *code) {
   lua_Debug ar;
   lua_pushvalue(L, index);
   lua_getinfo(L, ">S", &ar);
-  snprintf(place, size, "function <%s:%d>", ar.short_src, ar.linedefined);
+  snprintf(code->name, sizeof code->name, "function <%s:%d>", ar.short_src,
+           ar.linedefined);
 }
 
-/* For so many bytes; into a handle, which owns it from the start. */
-static tpi_Code *new_code (lua_State *L, size_t size, tpi_Code **handle) {
+/* Into a handle, which owns it from the start. Dumped twice: to count the
+   bytes, and to write them where they stay. */
+static tpi_Code *dump (lua_State *L, int index, tpi_Code **handle) {
   static atomic_ullong next = 1;
-  tpi_Code *code = tpi_alloc(sizeof *code + size);
+  tpi_Code *code;
+  size_t size;
+  lua_pushvalue(L, index);
+  size = tpi_chunk_dump(L, NULL, 0);
+  code = tpi_alloc(sizeof *code + size);
   if (code == NULL)
     luaL_error(L, "not enough memory");
   tpi_poke(&code->refs, 1);
   code->id = tpi_count(&next, 1);
   code->size = size;
-  code->assigns = code->refers = 0;
   *handle = code;
-  return code;
-}
-
-/* Dumped twice: to count the bytes, and to write them where they stay. */
-static tpi_Code *dump (lua_State *L, int index, tpi_Code **handle) {
-  tpi_Code *code;
-  lua_pushvalue(L, index);
-  code = new_code(L, tpi_chunk_dump(L, NULL, 0), handle);
   tpi_chunk_dump(L, code->bytes, 0);
   lua_pop(L, 1);
-  tpi_code_describe(L, index, code->place, sizeof code->place);
-  code->name = code->place;
+  name_code(L, index, code);
   return code;
 }
 
@@ -96,21 +91,15 @@ static int collect (lua_State *L) {
   return 0;
 }
 
-/* codes -> codes handle, which has no code yet */
-static tpi_Code **new_handle (lua_State *L) {
+/* codes -> codes handle: of the same code if it is known by its bytes */
+static tpi_Code *push_handle (lua_State *L, int function) {
   tpi_Code **handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  tpi_Code **known;
+  lua_Integer hash;
   *handle = NULL;
   lua_rawgeti(L, -2, HANDLE_MT);
   lua_setmetatable(L, -2);
   tpi_state_note(L);
-  return handle;
-}
-
-/* codes -> codes handle: of the same code if it is known by its bytes */
-static tpi_Code *push_handle (lua_State *L, int function) {
-  tpi_Code **handle = new_handle(L);
-  tpi_Code **known;
-  lua_Integer hash;
   hash = hash_of(dump(L, function, handle));
   lua_rawgeti(L, -2, BY_HASH); /* codes handle by_hash */
   lua_rawgeti(L, -1, hash);
@@ -149,10 +138,7 @@ tpi_Code *tpi_code_known (lua_State *L, int index) {
   return handle != NULL ? *handle : NULL;
 }
 
-/* The code of what stands at `index`, which `push` makes a handle for if it is
-   not known yet. */
-static tpi_Code *code_of (lua_State *L, int index,
-                          tpi_Code *(*push)(lua_State *L, int index)) {
+tpi_Code *tpi_code_of (lua_State *L, int index) {
   tpi_Code *code = tpi_code_known(L, index);
   if (code != NULL)
     return code;
@@ -160,34 +146,13 @@ static tpi_Code *code_of (lua_State *L, int index,
   tpi_push_upvalue(L, TPI_UP_CODES);
   lua_rawgeti(L, -1, BY_FUNCTION);
   lua_insert(L, -2); /* by_function codes */
-  code = push(L, index);
+  code = push_handle(L, index);
   lua_remove(L, -2); /* by_function handle */
   lua_pushvalue(L, index);
   lua_insert(L, -2); /* by_function function handle */
   lua_rawset(L, -3);
   lua_pop(L, 1);
   return code;
-}
-
-tpi_Code *tpi_code_of (lua_State *L, int index) {
-  return code_of(L, index, push_handle);
-}
-
-/* codes -> codes handle */
-static tpi_Code *push_text (lua_State *L, int index) {
-  size_t length;
-  const char *text = lua_tolstring(L, index, &length);
-  tpi_Code *code = new_code(L, length + 1, new_handle(L));
-  memcpy(code->bytes, text, length + 1);
-  code->name = code->bytes;
-  code->refers = 1;
-  return code;
-}
-
-/* A text is never collected as a key, so its handle stays as long as the Lua
-   state: there are no more of them than functions that a program names. */
-tpi_Code *tpi_code_of_reference (lua_State *L, int index) {
-  return code_of(L, index, push_text);
 }
 
 /* names by upvalue -> names by upvalue, names */
@@ -304,12 +269,6 @@ static int untouched (lua_State *L) {
 
 void tpi_code_push (lua_State *L, const tpi_Code *code) {
   lua_Integer key = (lua_Integer)code->id;
-  if (code->refers) {
-    lua_pushstring(L, code->bytes);
-    tpi_push_reference(L, -1);
-    lua_remove(L, -2);
-    return;
-  }
   if (!push_loaded(L, key) || !untouched(L)) {
     lua_pop(L, 1);
     load(L, code);

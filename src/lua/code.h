@@ -15,16 +15,12 @@
 
 #include "core/value.h"
 
-enum { TPI_PLACE = 96 }; /* bytes of "function <file:line>" */
-
 typedef struct tpi_Code {
   atomic_uint refs;
   uint64_t id; /* no other code of this process has it */
-  const char *name; /* `place`, or the bytes */
+  char name[96];
   size_t size;
   int assigns; /* it may assign to its upvalues */
-  int refers;  /* it is a text as reference.h has them, no function */
-  char place[TPI_PLACE];
   char bytes[];
 } tpi_Code;
 
@@ -37,10 +33,7 @@ void tpi_code_release (void *code);
    as long as the function lives. Raises when out of memory. */
 tpi_Code *tpi_code_of (lua_State *L, int index);
 
-/* What stands for the text at `index` (reference.h), borrowed likewise. */
-tpi_Code *tpi_code_of_reference (lua_State *L, int index);
-
-/* Code of a function if it is known already; else NULL. Runs no collector. */
+/* The same if it is known already; else NULL. Runs no collector. */
 tpi_Code *tpi_code_known (lua_State *L, int index);
 
 /* Pushes the list of names with which the function indexes that upvalue
@@ -52,17 +45,12 @@ void tpi_pin_function (lua_State *L, int index);
 /* Has that been done? Runs no collector. */
 int tpi_code_pinned (lua_State *L, int index);
 
-/* Writes "function <file:line>" of the Lua function at `index`. Allocates
-   nothing. */
-void tpi_code_describe (lua_State *L, int index, char *place, size_t size);
-
 /* Makes *value that code. TP_OK or TP_NOMEM. */
 int tpi_code_put (tpi_List *list, tp_Value *value, uint64_t tag,
                   tpi_Code *code);
 
 /* Pushes the function that stands for the code where all upvalues are the
-   globals, always the same one; or one that looks for what the code refers to.
-   Raises when out of memory. */
+   globals, always the same one. Raises when out of memory. */
 void tpi_code_push (lua_State *L, const tpi_Code *code);
 /* Pushes a new function of that code, for upvalues of its own. */
 void tpi_code_push_new (lua_State *L, const tpi_Code *code);

@@ -3,9 +3,7 @@
 */
 #include <string.h>
 
-#include "lua/named.h"
 #include "lua/place.h"
-#include "lua/reference.h"
 
 /* ---------------------------------------------------------------- */
 /* The pool and the task                                             */
@@ -59,7 +57,7 @@ static int get_field (lua_State *L) {
   if (tpi_is_word(L, 2, "id"))
     lua_pushinteger(L, (lua_Integer)future->id);
   else if (tpi_is_word(L, 2, "name"))
-    lua_pushstring(L, tpi_name_here(L, tpi_state(L), future));
+    lua_pushstring(L, tpi_name_of(future));
   else if (tpi_is_word(L, 2, "cancelled"))
     lua_pushboolean(L, tpi_future_settled(future));
   else if (tpi_is_word(L, 2, "progress"))
@@ -71,7 +69,7 @@ static int get_field (lua_State *L) {
 
 static int to_string (lua_State *L) {
   tpi_Future *future = self(L);
-  const char *name = tpi_name_here(L, tpi_state(L), future);
+  const char *name = tpi_name_of(future);
   lua_pushfstring(L, "tidepool.Task: %I (%s)", (LUAI_UACINT)future->id,
                   name != NULL ? name : "?");
   return 1;
@@ -115,19 +113,6 @@ static void raise_failure (lua_State *L, const tpi_List *results,
   lua_error(L);
 }
 
-static int invoked (lua_State *L, int status, lua_KContext context) {
-  (void)status, (void)context;
-  return lua_gettop(L);
-}
-
-/* "module:field" args... -> results... */
-static int invoke_reference (lua_State *L) {
-  tpi_push_reference(L, 1);
-  lua_replace(L, 1);
-  lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, invoked);
-  return invoked(L, LUA_OK, 0);
-}
-
 /* name args... -> results... */
 int tpi_l_invoke (lua_State *L) {
   tpi_State *S = tpi_state(L);
@@ -142,8 +127,6 @@ int tpi_l_invoke (lua_State *L) {
                          "elsewhere use tidepool.call");
   tpi_fiber_check(L, S->place);
   function = tpi_function_at(L, 1);
-  if (function == NULL)
-    return invoke_reference(L);
   if (function->signature.checked)
     tpi_check_args(L, S, function, 2, 0);
   args = tpi_push_list(L);

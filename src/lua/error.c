@@ -5,7 +5,6 @@
 
 #include "core/follow.h"
 #include "lua/local.h"
-#include "lua/named.h"
 
 /* error -> error; the fields of one that no future stands for */
 static void set_fields (lua_State *L, const char *kind, const char *name) {
@@ -53,12 +52,7 @@ static void push_outcome (lua_State *L, tpi_Future *future) {
     message = "cancelled";
     length = strlen(message);
   }
-  new_error(L, (tpi_Kind)future->kind, message, length,
-            tpi_name_here(L, tpi_state_find(L), future));
-  if (future->kind == TPI_KIND_TIMEOUT) {
-    lua_pushboolean(L, 1);
-    lua_setfield(L, -2, "settled");
-  }
+  new_error(L, (tpi_Kind)future->kind, message, length, tpi_name_of(future));
   if (!silent) {
     lua_pushlstring(L, message, length);
     lua_setfield(L, -2, "value");
@@ -149,7 +143,6 @@ static int send_whole (lua_State *L) {
   lua_getfield(L, 2, "message");
   luaL_tolstring(L, -1, NULL);
   tpi_send_begin(L, S);
-  S->strictly = 0; /* what has failed is to be told in any case */
   tpi_send(L, S, list, 4, "message", 0);
   tpi_send(L, S, list, 2, "error", 0);
   tpi_send_end(L, S, list);
@@ -173,7 +166,7 @@ static int try_send (lua_State *L, tpi_List *list) {
 /* Error -> Error; a new one with what every Error has */
 static void strip (lua_State *L) {
   static const char *const fields[] = {"kind", "name", "message", "traceback",
-                                       "value", "settled"};
+                                       "value"};
   lua_createtable(L, 0, 5);
   for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
     lua_getfield(L, -2, fields[i]);
@@ -227,18 +220,6 @@ static int to_string (lua_State *L) {
   return 1;
 }
 
-/* table kind -> table kind */
-static void check_kind (lua_State *L, const char *const *kinds) {
-  if (lua_isnil(L, 2))
-    return;
-  luaL_checktype(L, 2, LUA_TSTRING);
-  for (int i = 0; kinds[i] != NULL; i++) {
-    if (tpi_is_word(L, 2, kinds[i]))
-      return;
-  }
-  tpi_raise_unknown(L, "unknown kind '", 2, kinds);
-}
-
 /* table -> Error, the same table */
 int tpi_l_error (lua_State *L) {
   static const char *const kinds[] = {"error",  "cancelled", "timeout",
@@ -247,7 +228,11 @@ int tpi_l_error (lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_getfield(L, 1, "kind"); /* 2 */
-  check_kind(L, kinds);
+  luaL_argcheck(
+      L,
+      tpi_is_word(L, 2, kinds[luaL_checkoption(L, 2, "error", kinds)]) ||
+          lua_isnil(L, 2),
+      1, "a kind has no zeros");
   if (lua_isnil(L, 2)) {
     lua_pushliteral(L, "error");
     lua_setfield(L, 1, "kind");

@@ -3,15 +3,28 @@
 ** Error as a value of its own.
 */
 #include "lua/local.h"
-#include "lua/named.h"
 
 #include <string.h>
 
 #include "lua/sandbox.h"
-#include "lua/traceback.h"
 
 static tpi_List *results_of (const tpi_Fiber *fiber) {
   return &tpi_fiber_future(fiber)->results;
+}
+
+static int to_text (lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+/* value -> value text */
+static void push_text (lua_State *L) {
+  lua_pushcfunction(L, to_text);
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+    return;
+  lua_pop(L, 1);
+  lua_pushliteral(L, "an error whose __tostring raises");
 }
 
 /* Key of the registry: what the handler adds to a message. */
@@ -21,7 +34,7 @@ static const void *explained (const tpi_Fiber *fiber) {
 
 /* text -> text; with what the handler had to add to it */
 static void explain (lua_State *L, const tpi_Fiber *fiber) {
-  size_t length = (size_t)lua_rawlen(L, -1);
+  size_t length = lua_rawlen(L, -1);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, explained(fiber)) == LUA_TSTRING) {
     if (lua_rawlen(L, -1) > length &&
         memcmp(lua_tostring(L, -1), lua_tostring(L, -2), length) == 0)
@@ -43,14 +56,12 @@ static void make_error (lua_State *L, const tpi_Fiber *fiber, int status) {
     lua_replace(L, -2);
     lua_pushvalue(L, -1);
   } else {
-    if (lua_type(L, -1) == LUA_TSTRING)
-      tpi_strip_position(L);
-    tpi_push_text(L);
+    push_text(L);
     explain(L, fiber);
   }
   tpi_make_error(L, fiber->sends ? TPI_KIND_TRANSFER : TPI_ERROR,
-                 tpi_name_here(L, place->S, tpi_fiber_future(fiber)));
-  fiber->task->raised = !fiber->sends;
+                 fiber->task->local ? NULL
+                                    : tpi_name_of(tpi_fiber_future(fiber)));
 }
 
 /* Error -> Error; the first traceback stays */
@@ -86,16 +97,12 @@ int tpi_failure_handler (lua_State *L) {
   if (!tpi_fiber_runs(fiber, L) || tpi_future_settled(tpi_fiber_future(fiber)))
     return 1; /* nobody will read it */
   luaL_checkstack(L, 20, NULL);
-  if (!fiber->task->local)
-    fiber->element = tpi_traceback_element(L);
   if (has_traceback(L, place->S))
     return 1;
-  lua_pushvalue(L, 1);
-  tpi_traceback_raised(L);
+  luaL_traceback(L, L, NULL, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, fiber); /* until it is sent */
   lua_pushvalue(L, 1);
-  if (lua_type(L, -1) == LUA_TSTRING &&
-      (tpi_sandbox_explain(L) || (place->worker != NULL && tpi_hint(L))))
+  if (lua_type(L, -1) == LUA_TSTRING && tpi_sandbox_explain(L))
     lua_rawsetp(L, LUA_REGISTRYINDEX, explained(fiber));
   lua_settop(L, 1);
   return 1; /* as it was: __close handlers get to see it */
@@ -114,18 +121,9 @@ static void add_noted (lua_State *L, const tpi_Fiber *fiber) {
   }
 }
 
-/* Error -> Error; with its place in the list that the task goes through. */
-static void add_index (lua_State *L, const tpi_Fiber *fiber) {
-  if (fiber->element == 0)
-    return;
-  lua_pushinteger(L, fiber->element);
-  lua_setfield(L, -2, "index");
-}
-
 /* A local task is read by who has its Future: as itself. */
 static void send (lua_State *L, const tpi_Fiber *fiber) {
   if (fiber->task->local) {
-    tpi_name_local(L, fiber->task); /* whatever it has raised */
     lua_pushinteger(L, (lua_Integer)tpi_fiber_future(fiber)->id);
     if (lua_getfield(L, -2, "id") == LUA_TNIL) {
       lua_pushvalue(L, -2);
@@ -143,7 +141,6 @@ void tpi_failure_send (lua_State *L, tpi_Place *place, int status) {
   if (!tpi_is_error(L, place->S))
     make_error(L, place->fiber, status);
   add_noted(L, place->fiber);
-  add_index(L, place->fiber);
   send(L, place->fiber);
 }
 
@@ -154,7 +151,7 @@ static int note (lua_State *L) {
   tpi_Fiber *fiber = place->fiber;
   int status = (int)lua_tointeger(L, 1), after;
   luaL_checkstack(L, 20, NULL);
-  tpi_traceback(L, fiber->base, 0); /* 3 */
+  luaL_traceback(L, fiber->base, NULL, 0); /* 3 */
   after = tpi_fiber_close_failed(place, fiber->base, L, tpi_fiber_give_up);
   if (after != LUA_OK)
     status = after; /* 4: the error, or one of closing */

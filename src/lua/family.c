@@ -90,12 +90,10 @@ static void cancel_tree (tpi_Fiber *top, tpi_Fiber **links) {
 static void call_off (const tpi_Fiber *top, const tpi_Fiber *link,
                       tpi_Fiber **links) {
   tpi_Future *before = link->before;
-  tpi_Tie *tie = (tpi_Tie *)(uintptr_t)&link->parked.ties[0];
+  const tpi_Tie *tie = &link->parked.ties[0];
   tpi_Fiber *fiber = tpi_local_fiber(link->place->S, before);
   if (before == tpi_fiber_future(top) ||
-      tpi_see(&before->tenure) == TPI_DETACHED ||
-      !tpi_future_forsake(before,
-                          tie->future == before ? &tie->waiter : NULL) ||
+      tpi_future_wanted(before, tie->future == before ? &tie->waiter : NULL) ||
       !tpi_future_cancel(before, "what was chained to it was cancelled") ||
       fiber == NULL)
     return;

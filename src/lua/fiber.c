@@ -366,12 +366,11 @@ tpi_Outcome tpi_fiber_run_on (tpi_Task *t, tpi_Worker *worker) {
 /* The class of those that come from a queue                         */
 /* ---------------------------------------------------------------- */
 
-void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was,
-                         tpi_Waiter **more) {
+void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was) {
   tpi_LuaTask *task = (tpi_LuaTask *)(void *)future;
   tpi_Pulse *pulse;
   if (task->task.pool != NULL)
-    tpi_pool_withdraw(future, was, more);
+    tpi_pool_withdraw(future, was);
   else if (task->task.timer != NULL)
     tpi_timer_stop(task->task.timer);
   pulse = tpi_see(&task->runner);
@@ -388,7 +387,7 @@ static int help (tpi_Future *future, void *here) {
 static const char *name (const tpi_Future *future) {
   const tpi_Task *task = (const tpi_Task *)(const void *)future;
   const tpi_Code *code = task->code;
-  return tpi_task_name(future, code != NULL ? code->name : "a C function");
+  return code != NULL ? code->name : "a C function";
 }
 
 static void destroy (tpi_Future *future, tpi_List *heir) {

@@ -3,7 +3,6 @@
 #include "core/clock.h"
 #include "lua/local.h"
 #include "lua/loop.h"
-#include "lua/named.h"
 
 void tpi_push_future_of (lua_State *L, tpi_State *S, tpi_Future *future) {
   tpi_Handle *handle = tpi_push_future_handle(L);
@@ -95,17 +94,15 @@ static void push_unsettled (lua_State *L, tpi_Handle *handle, int rc,
   tpi_Future *future = handle->future;
   tpi_handle_begin(handle);
   if (rc != TP_TIMEOUT) {
-    tpi_push_code(L, rc, tpi_name_here(L, tpi_state(L), future));
+    tpi_push_code(L, rc, tpi_name_of(future));
   } else {
     lua_pushfstring(L, "not settled after %f s; the task goes on",
                     (LUAI_UACNUMBER)seconds);
     tpi_push_error(L, TPI_KIND_TIMEOUT, lua_tostring(L, -1),
-                   tpi_name_here(L, tpi_state(L), future));
+                   tpi_name_of(future));
     lua_remove(L, -2);
     lua_pushinteger(L, (lua_Integer)future->id);
     lua_setfield(L, -2, "id");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "settled");
   }
   tpi_handle_end(handle);
 }
@@ -159,20 +156,12 @@ static int start_wait (lua_State *L, int how) {
 
 static int await (lua_State *L) { return start_wait(L, AWAIT); }
 
-/* value [timeout] -> its results, if it is a Future; else itself */
-int tpi_l_await (lua_State *L) {
-  if (lua_gettop(L) > 0 && tpi_is_future(L, tpi_state(L), 1))
-    return start_wait(L, AWAIT);
-  lua_settop(L, 1);
-  return 1;
-}
-
 /* Misuse still raises; what a task or a deadline raises is answered. */
 static int pawait (lua_State *L) { return start_wait(L, PAWAIT); }
 
 static int wait (lua_State *L) { return start_wait(L, WAIT); }
 
-int tpi_l_get (lua_State *L) {
+static int get (lua_State *L) {
   const tpi_State *S = tpi_state(L);
   tpi_Handle *handle = tpi_check_handle(L, S, 1);
   int n;
@@ -190,24 +179,7 @@ int tpi_l_pass (lua_State *L) {
   tpi_Fiber *fiber = tpi_loop_fiber(S);
   if (fiber != NULL)
     fiber->follows = tpi_future_state(future) == TPI_CANCELLED;
-  return tpi_l_get(L);
-}
-
-/* Future -> Future; it stands for what others do, and is cancelled when who
-   awaits it is, though it may be no child of that */
-int tpi_l_stands_in (lua_State *L) {
-  tpi_Future *future = tpi_check_future(L, tpi_state(L), 1);
-  unsigned char stays = TPI_STAYS;
-  tpi_cas(&future->tenure, &stays, TPI_GOES);
-  lua_settop(L, 1);
-  return 1;
-}
-
-/* Future -> Future; it goes on when who awaits it is cancelled */
-int tpi_l_keep (lua_State *L) {
-  tpi_put(&tpi_check_future(L, tpi_state(L), 1)->tenure, TPI_DETACHED);
-  lua_settop(L, 1);
-  return 1;
+  return get(L);
 }
 
 /* future list at -> other results, with the elements of the first one, a list,
@@ -310,7 +282,7 @@ static int collect (lua_State *L) {
 
 static int awaited (lua_State *L) {
   tpi_State *S;
-  lua_pushboolean(L, tpi_future_wanted(self(L, &S)));
+  lua_pushboolean(L, tpi_future_wanted(self(L, &S), NULL));
   return 1;
 }
 
@@ -322,11 +294,11 @@ static int to_string (lua_State *L) {
     lua_pushliteral(L, "tidepool.Future: cleaned up");
     return 1;
   }
-  name = tpi_name_here(L, tpi_state(L), future);
+  name = future->class->name != NULL ? future->class->name(future) : "promise";
   phase = tpi_phase_name(tpi_future_state(future));
   tpi_handle_begin(handle);
   lua_pushfstring(L, "tidepool.Future: %I (%s, %s)", (LUAI_UACINT)future->id,
-                  phase, name != NULL ? name : "promise");
+                  phase, name);
   tpi_handle_end(handle);
   return 1;
 }
@@ -368,7 +340,7 @@ static int pollfd (lua_State *L) {
 static const luaL_Reg methods[] = {{"await", await},
                                    {"pawait", pawait},
                                    {"wait", wait},
-                                   {"get", tpi_l_get},
+                                   {"get", get},
                                    {"is_ready", is_ready},
                                    {"state", state},
                                    {"id", id},

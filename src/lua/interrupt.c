@@ -87,20 +87,6 @@ static int is_held (lua_State *L, tpi_Fiber *fiber) {
   return may_go_on(&fiber->held);
 }
 
-/* The hook that ours took the place of is back. It is taken out before, for a
-   beat may come at any moment. */
-static void unhook (tpi_Pulse *p, lua_State *L) {
-  lua_Hook with = NULL;
-  int mask = 0, count = 0;
-  if (tpi_see(&p->hooked) == L) {
-    with = p->hook;
-    mask = p->mask;
-    count = p->count;
-    tpi_put(&p->hooked, NULL);
-  }
-  lua_sethook(L, with, mask, count);
-}
-
 /*
 ** Runs in a coroutine that a beat, or entering it, has hooked. At first the
 ** task gets an error, and then some time to clean up. If it still runs after
@@ -113,7 +99,7 @@ void tpi_fiber_hook (lua_State *L, lua_Debug *ar) {
   tpi_Fiber *fiber = place->fiber;
   int closing;
   if (!tpi_family_is_over(place)) { /* it was meant for a task that is over */
-    unhook(place->pulse, L);
+    lua_sethook(L, NULL, 0, 0);
     if (tpi_family_is_over(place)) /* a beat fell before that */
       hook_every(L, 1);
     return;
@@ -158,7 +144,7 @@ void tpi_fiber_refuse_yield (tpi_Place *place, lua_State *base) {
 }
 
 static int close_thread (lua_State *co, lua_State *from) {
-#if TPI_CLOSETHREAD
+#if LUA_VERSION_NUM >= 505 || LUA_VERSION_RELEASE_NUM >= 50406
   return lua_closethread(co, from);
 #else
   (void)from;
@@ -167,9 +153,14 @@ static int close_thread (lua_State *co, lua_State *from) {
 }
 
 /* Does closing keep the error that is on top? Not if it is ours, and not the
-   coroutine's. */
+   coroutine's; before 5.4.3 never. */
 static int keeps_error (lua_State *co) {
+#if LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403
+  (void)co;
+  return 0;
+#else
   return lua_status(co) != LUA_YIELD && lua_status(co) != LUA_OK;
+#endif
 }
 
 int tpi_fiber_close_failed (tpi_Place *place, lua_State *co, lua_State *L,

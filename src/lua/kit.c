@@ -6,7 +6,6 @@
 
 #include "core/memory.h"
 #include "lua/place.h"
-#include "lua/reference.h"
 #include "lua/sandbox.h"
 
 static const char *const paths[] = {"path", "cpath"}; /* of package */
@@ -63,7 +62,7 @@ static void add_preload (lua_State *L, int values) {
 }
 
 /* -> values */
-static void push_values (lua_State *L) {
+static void push_values (lua_State *L, int init) {
   int values;
   lua_createtable(L, 0, 4);
   values = lua_gettop(L);
@@ -78,27 +77,25 @@ static void push_values (lua_State *L) {
   }
   lua_settop(L, values);
   add_preload(L, values);
+  if (init != 0) {
+    lua_pushvalue(L, init);
+    lua_setfield(L, values, "init");
+  }
 }
 
-tpi_Kit *tpi_kit_new (lua_State *L, tpi_State *S, int init, int strict) {
+tpi_Kit *tpi_kit_new (lua_State *L, tpi_State *S, int init) {
   int top = lua_gettop(L);
   tpi_Kit *kit;
   tpi_List *list;
   luaL_checkstack(L, 16, NULL);
-  push_values(L);
-  lua_pushnil(L);
-  if (init != 0)
-    lua_copy(L, init, -1);
+  push_values(L, init);
   list = tpi_push_list(L);
   tpi_send_begin(L, S);
-  S->strictly |= strict;
-  tpi_send(L, S, list, top + 1, "package", 0);
-  tpi_send(L, S, list, top + 2, "option 'init'", 0);
+  tpi_send(L, S, list, top + 1, "option 'init'", 0);
   tpi_send_end(L, S, list);
   kit = tpi_calloc(sizeof *kit);
   if (kit == NULL)
     luaL_error(L, "not enough memory");
-  kit->strict = strict;
   kit->values = *list;
   tpi_list_init(list, NULL, 0);
   lua_settop(L, top);
@@ -134,27 +131,23 @@ static void set_preload (lua_State *L, int values) {
 }
 
 void tpi_kit_unpack (lua_State *L, const tpi_Kit *kit) {
-  int values = lua_gettop(L) + 1, init = values + 1;
+  int values;
   tpi_receive(L, &kit->values);
+  values = lua_gettop(L);
   set_paths(L, values);
   set_preload(L, values);
   tpi_open_luv(L);
-  switch (lua_type(L, init)) {
+  switch (lua_getfield(L, values, "init")) {
     case LUA_TFUNCTION:
-      tpi_sandbox_open(L, init);
+      tpi_sandbox_open(L, lua_gettop(L));
       lua_call(L, 0, 0);
       break;
     case LUA_TSTRING:
-      if (tpi_is_reference(L, -1)) {
-        tpi_push_reference(L, -1);
-        lua_call(L, 0, 0);
-        break;
-      }
       tpi_push_standard(L, "_G.require");
       lua_insert(L, -2);
       lua_call(L, 1, 0);
       break;
-    default: break;
+    default: lua_pop(L, 1);
   }
   lua_settop(L, values - 1);
 }

@@ -5,7 +5,6 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "lua/loop.h"
-#include "lua/reference.h"
 
 enum { ROOM = 2 * sizeof(tp_Value) }; /* for results */
 
@@ -18,7 +17,8 @@ static tpi_LuaTask *local_of (tpi_Future *future) {
 /* ---------------------------------------------------------------- */
 
 static const char *name (const tpi_Future *future) {
-  return tpi_task_name(future, "a coroutine");
+  (void)future;
+  return "a coroutine";
 }
 
 static void destroy (tpi_Future *future, tpi_List *heir) {
@@ -159,8 +159,7 @@ static void start_after (tpi_Place *place, tpi_LuaTask *task,
 int tpi_l_spawn (lua_State *L) {
   tpi_State *S = tpi_state_open(L);
   tpi_Place *place;
-  if (!lua_isfunction(L, 1))
-    tpi_check_callable(L, 1);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
   place = place_for(L, S);
   start(place, new_task(L, S, place, 1));
   return 1;
@@ -173,8 +172,7 @@ int tpi_l_spawn_within (lua_State *L) {
   tpi_LuaTask *task;
   tpi_Place *place;
   luaL_argcheck(L, seconds >= 0, 1, "seconds must be 0 or more");
-  if (!lua_isfunction(L, 2))
-    tpi_check_callable(L, 2);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
   place = place_for(L, S);
   task = new_task(L, S, place, 2);
   task->task.timer = tpi_timer_new(&task->task.future, seconds);
@@ -200,8 +198,7 @@ static int after (lua_State *L, int how, int first) {
   tpi_Future *before = how == CHAINED ? tpi_check_future(L, S, 2) : NULL;
   tpi_LuaTask *task;
   tpi_Place *place;
-  if (!lua_isfunction(L, first))
-    tpi_check_callable(L, first);
+  luaL_checktype(L, first, LUA_TFUNCTION);
   place = place_for(L, S);
   task = new_task(L, S, place, first);
   if (tpi_to_future(L, S, 1) == NULL || /* a finalizer has cleaned it up */
@@ -212,7 +209,6 @@ static int after (lua_State *L, int how, int first) {
   if (before != NULL) {
     tpi_future_retain(before);
     task->fiber->before = before;
-    tpi_poke(&task->task.future.tenure, TPI_GOES);
   }
   start_after(place, task, future, how == WATCHING);
   return 1;
@@ -264,7 +260,6 @@ void tpi_local_keep (lua_State *L, const tpi_LuaTask *task, int first) {
   int top = lua_gettop(L), n = top - first + 1, failed, simple;
   if (!task->local)
     return;
-  task->fiber->kept = 1;
   luaL_checkstack(L, 6, "too many results");
   failed = task->fiber->failed;
   simple = !failed && is_simple(L, first, top);
@@ -299,13 +294,11 @@ void tpi_local_cancel (lua_State *L, const tpi_LuaTask *task) {
   lua_pop(L, 2);
 }
 
-/* What was kept for a call that came to nothing is let go of: so this is the
-   last time that its name can be known. */
+/* What was kept for a call that came to nothing is let go of. */
 void tpi_local_end (lua_State *L, tpi_LuaTask *task) {
   if (!task->local)
     return;
   if (tpi_future_settled(&task->task.future) && lua_checkstack(L, 4)) {
-    tpi_name_local(L, task);
     lua_rawgeti(L, LUA_REGISTRYINDEX, task->local);
     lua_getiuservalue(L, -1, 1);
     if (task->fiber == NULL || !tpi_is_error(L, task->fiber->place->S)) {
@@ -341,11 +334,6 @@ int tpi_local_error (lua_State *L, const tpi_State *S, int index) {
     return 1;
   lua_pop(L, 1);
   return -1;
-}
-
-int tpi_local_raised (tpi_Future *future) {
-  return tpi_is_local(future) && tpi_future_state(future) == TPI_FAILED &&
-         local_of(future)->raised;
 }
 
 /* The values go into a list of their own first: one of them may not cross. */

@@ -38,8 +38,6 @@ int tpi_local_push (lua_State *L, const tpi_LuaTask *task);
 void tpi_local_keep (lua_State *L, const tpi_LuaTask *task, int first);
 /* Error -> Error; one that follows what was cancelled was cancelled itself. */
 void tpi_local_cancel (lua_State *L, const tpi_LuaTask *task);
-/* Names it, if it can be known yet what to call it (named.c). */
-void tpi_name_local (lua_State *L, tpi_LuaTask *task);
 /* It has ended, or never will begin. */
 void tpi_local_end (lua_State *L, tpi_LuaTask *task);
 /* Has it been handed on, so that its results have to be? */
@@ -52,8 +50,6 @@ int tpi_local_error (lua_State *L, const tpi_State *S, int index);
 /* Before a completed one is handed on. Raises if its results cannot cross, or
    if sending them has cleaned it up. */
 void tpi_local_lend (lua_State *L, tpi_State *S, tpi_Future *future, int index);
-/* Was its Error made of something else that it raised? */
-int tpi_local_raised (tpi_Future *future);
 /* The fiber of a local task of this Lua state that has not ended; or NULL. */
 tpi_Fiber *tpi_local_fiber (const tpi_State *S, tpi_Future *future);
 /* The future was cancelled by this thread: so are its children, and what it is

@@ -192,20 +192,6 @@ static void run (lua_State *L, tpi_Place *place, tpi_Parked *parked) {
     settle(task, outcome);
 }
 
-/* Who waits for that future has others run meanwhile, which may give it up. */
-static void run_for (lua_State *L, tpi_Place *place, tpi_Parked *parked,
-                     tpi_Future *future) {
-  if (future == NULL || tpi_peek(&future->tenure) != TPI_GOES) {
-    run(L, place, parked);
-    return;
-  }
-  tpi_future_retain(future); /* what runs may clean it up */
-  tpi_future_want(future, 1);
-  run(L, place, parked);
-  tpi_future_want(future, -1);
-  tpi_future_release(future);
-}
-
 static int is_over (const tpi_Handle *handle) {
   return handle->future == NULL || handle->cleaned ||
          tpi_future_settled(handle->future);
@@ -238,8 +224,7 @@ void tpi_loop_turn (lua_State *L, tpi_State *S, const tpi_Handle *until,
   if (n > 0 && S->loop->depth >= MOST_DEPTH)
     luaL_error(L, "awaits that cannot yield are nested too deep");
   while (n-- > 0 && host->ready != NULL) {
-    run_for(L, S->loop, tpi_parked_ready_at(tpi_host_next(host)),
-            until != NULL ? until->future : NULL);
+    run(L, S->loop, tpi_parked_ready_at(tpi_host_next(host)));
     tpi_sleep_interrupt(L, S);
     if (until != NULL && is_over(until))
       return;

@@ -55,100 +55,50 @@ void tpi_push_manager_of (lua_State *L, const tpi_State *S, tp_Manager *pool) {
 /* Making                                                            */
 /* ---------------------------------------------------------------- */
 
-/* Starts the pool of a closed manager. TP_OK, TP_NOMEM or TP_TAKEN. */
-static int start (lua_State *L, tpi_State *S, tpi_Manager *manager,
-                  tpi_PoolOptions *options, const tpi_WorkerOptions *lua) {
-  tpi_Kit *kit = tpi_kit_new(L, S, lua->init, lua->strict);
-  int rc;
-  kit->fails = lua->fails;
-  kit->limit = lua->memory_limit;
-  kit->origins = lua->origin;
-  options->kit = kit;
-  options->drop = tpi_kit_free;
-  rc = tpi_pools_new(options, &manager->pool);
-  if (rc == TP_OK)
-    manager->fails = (unsigned char)lua->fails;
-  else
-    tpi_kit_free(kit);
-  return rc;
-}
-
-static int cannot_start (lua_State *L, const tpi_PoolOptions *options) {
-  return luaL_error(L,
-                    "cannot start %d workers: not enough memory or "
-                    "threads",
-                    (int)options->workers);
-}
-
-/* Was it called as AsyncManager:new? */
-static int with_colon (lua_State *L) {
-  int is;
-  lua_settop(L, 1);
-  tpi_push_module(L);
-  lua_pushliteral(L, "AsyncManager");
-  lua_rawget(L, -2);
-  is = lua_rawequal(L, 1, -1);
-  lua_settop(L, 1);
-  return is;
-}
-
 static int new (lua_State *L) {
   tpi_PoolOptions options;
   tpi_Manager *manager;
   tpi_WorkerOptions lua;
+  tpi_Kit *kit;
   tpi_State *S = tpi_state_open(L);
   int rc;
-  if (with_colon(L))
-    return luaL_error(L, "use a dot: AsyncManager.new { ... }");
+  lua_settop(L, 1);
   tpi_options_new(L, 1, &options, &lua);
   manager = tpi_push_manager_handle(L);
-  rc = start(L, S, manager, &options, &lua);
+  manager->fails = (unsigned char)lua.fails;
+  kit = tpi_kit_new(L, S, lua.init);
+  kit->fails = lua.fails;
+  kit->limit = lua.memory_limit;
+  kit->origins = lua.origin;
+  options.kit = kit;
+  options.drop = tpi_kit_free;
+  rc = tpi_pools_new(&options, &manager->pool);
+  if (rc != TP_OK)
+    tpi_kit_free(kit);
   if (rc == TP_TAKEN)
     return luaL_error(L,
                       "bad option 'name' (an open manager has the name '%s'; "
                       "tidepool.attach shares it)",
                       options.name);
-  return rc == TP_OK ? 1 : cannot_start(L, &options);
+  if (rc != TP_OK)
+    return luaL_error(L,
+                      "cannot start %d workers: not enough memory or "
+                      "threads",
+                      (int)options.workers);
+  return 1;
 }
 
-/* The options of a manager that is to be made with the name at index 1, which
-   stay on the stack. */
-static void options_named (lua_State *L, tpi_PoolOptions *options,
-                           tpi_WorkerOptions *lua) {
-  tpi_options_new(L, 2, options, lua);
-  if (options->name != NULL)
-    luaL_error(L, "bad option 'name' (attach has the name already)");
-  lua_pushvalue(L, 1);
-  options->name = tpi_options_name(L);
-}
-
-/* name [options] -> manager. Whoever loses when several make it at once finds
-   what the other has made. */
 static int attach (lua_State *L) {
   size_t length;
   const char *name = luaL_checklstring(L, 1, &length);
   tpi_State *S = tpi_state_open(L);
-  int makes = !lua_isnoneornil(L, 2), rc;
-  tpi_PoolOptions options;
-  tpi_WorkerOptions lua;
-  tpi_Manager *manager;
-  lua_settop(L, 2);
-  if (makes)
-    options_named(L, &options, &lua);
-  manager = tpi_push_manager_handle(L);
-  for (;;) {
-    if (strlen(name) == length)
-      manager->pool = tpi_pools_find(name);
-    if (manager->pool != NULL) {
-      adopt(S, manager);
-      return 1;
-    }
-    if (!makes)
-      return tpi_raise_about(L, "no manager named '", 1, "' is open");
-    rc = start(L, S, manager, &options, &lua);
-    if (rc != TP_TAKEN)
-      return rc == TP_OK ? 1 : cannot_start(L, &options);
-  }
+  tpi_Manager *manager = tpi_push_manager_handle(L);
+  if (strlen(name) == length)
+    manager->pool = tpi_pools_find(name);
+  if (manager->pool == NULL)
+    return tpi_raise_about(L, "no manager named '", 1, "' is open");
+  adopt(S, manager);
+  return 1;
 }
 
 static const char default_key; /* in the registry: the default manager */
@@ -163,7 +113,7 @@ static tpi_Manager *push_default (lua_State *L) {
     return manager;
   lua_pop(L, 1);
   manager = tpi_push_manager_handle(L);
-  if (tpi_pools_default(tpi_kit_new(L, S, 0, 0), tpi_kit_free, &manager->pool) !=
+  if (tpi_pools_default(tpi_kit_new(L, S, 0), tpi_kit_free, &manager->pool) !=
       TP_OK)
     luaL_error(L, "cannot start the default manager: not enough memory or "
                   "threads");
@@ -191,18 +141,18 @@ static int with (lua_State *L) {
   tpi_State *S = tpi_state_open(L);
   tpi_Manager *manager = tpi_check_manager(L, S, 1), *view;
   tpi_Manager options = *manager;
-  const char *called;
   lua_settop(L, 2);
-  called = tpi_options_with(L, 2, &options);
+  tpi_options_with(L, 2, &options);
   view = tpi_push_manager_handle(L);
   take(S, view, manager->pool);
   options.borrowed = view->borrowed;
-  options.label = called != NULL ? tpi_label_new(called)
-                                 : tpi_label_retain(manager->label);
   *view = options;
-  return called == NULL || view->label != NULL
-             ? 1
-             : luaL_error(L, "not enough memory");
+  return 1;
+}
+
+static void check_whole (lua_State *L, const tpi_Manager *manager) {
+  if (tpi_pool_broken(manager->pool))
+    tpi_raise_code(L, TP_BROKEN, NULL);
 }
 
 static int collect (lua_State *L) {
@@ -211,8 +161,6 @@ static int collect (lua_State *L) {
   if (!tpi_state_collects(L))
     return 0;
   manager->pool = NULL;
-  tpi_label_release(manager->label);
-  manager->label = NULL;
   if (!manager->borrowed)
     tpi_pool_release(pool);
   return 0;
@@ -221,6 +169,53 @@ static int collect (lua_State *L) {
 /* ---------------------------------------------------------------- */
 /* Looking                                                           */
 /* ---------------------------------------------------------------- */
+
+static void set_integer (lua_State *L, const char *name, uint64_t n) {
+  lua_pushinteger(L, (lua_Integer)n);
+  lua_setfield(L, -2, name);
+}
+
+static void set_quantiles (lua_State *L, const char *name,
+                           const tpi_Quantiles *q) {
+  lua_createtable(L, 0, 4);
+  lua_pushnumber(L, q->p50);
+  lua_setfield(L, -2, "p50");
+  lua_pushnumber(L, q->p90);
+  lua_setfield(L, -2, "p90");
+  lua_pushnumber(L, q->p99);
+  lua_setfield(L, -2, "p99");
+  lua_pushnumber(L, q->max);
+  lua_setfield(L, -2, "max");
+  lua_setfield(L, -2, name);
+}
+
+static int stats (lua_State *L) {
+  tpi_Manager *manager = tpi_check_manager(L, tpi_state(L), 1);
+  tpi_Stats s;
+  uint64_t total = 0;
+  check_whole(L, manager);
+  tpi_pool_stats(manager->pool, &s);
+  lua_createtable(L, 0, 12);
+  lua_createtable(L, 0, TPI_PRIORITIES + 1);
+  for (int i = 0; i < TPI_PRIORITIES; i++) {
+    set_integer(L, tpi_priorities[i], s.queued[i]);
+    total += s.queued[i];
+  }
+  set_integer(L, "total", total);
+  lua_setfield(L, -2, "queued");
+  set_integer(L, "workers", s.workers);
+  set_integer(L, "running", s.running);
+  set_integer(L, "suspended", s.suspended);
+  set_integer(L, "stopping", s.stopping);
+  set_integer(L, "submitted", s.submitted);
+  set_integer(L, "completed", s.completed);
+  set_integer(L, "failed", s.failed);
+  set_integer(L, "cancelled", s.cancelled);
+  set_integer(L, "replaced", s.replaced);
+  set_quantiles(L, "wait", &s.wait);
+  set_quantiles(L, "run", &s.run);
+  return 1;
+}
 
 static int name (lua_State *L) {
   lua_pushstring(L, tpi_check_manager(L, tpi_state(L), 1)->pool->name);
@@ -246,18 +241,12 @@ static int to_string (lua_State *L) {
   return 1;
 }
 
-static int same_label (const tpi_Manager *a, const tpi_Manager *b) {
-  return a->label == b->label || (a->label != NULL && b->label != NULL &&
-                                  strcmp(a->label->text, b->label->text) == 0);
-}
-
 static int equal (lua_State *L) {
   tpi_State *S = tpi_state(L);
   tpi_Manager *a = tpi_to_manager(L, S, 1), *b = tpi_to_manager(L, S, 2);
   lua_pushboolean(L, a != NULL && b != NULL && a->pool == b->pool &&
                          a->timeout == b->timeout &&
-                         a->priority == b->priority && a->fails == b->fails &&
-                         same_label(a, b));
+                         a->priority == b->priority && a->fails == b->fails);
   return 1;
 }
 
@@ -268,7 +257,7 @@ static const luaL_Reg methods[] = {{"call", tpi_l_call},
                                    {"with", with},
                                    {"wait_all", tpi_l_wait_all},
                                    {"shutdown", tpi_l_shutdown},
-                                   {"stats", tpi_l_stats},
+                                   {"stats", stats},
                                    {"name", name},
                                    {NULL, NULL}};
 
@@ -296,8 +285,6 @@ void tpi_open_manager (lua_State *L) {
   lua_pop(L, 1);
   lua_createtable(L, 0, 1);
   tpi_setfuncs(L, constructors);
-  lua_getfield(L, -1, "new");
-  lua_setfield(L, -3, "pool");
   lua_setfield(L, -2, "AsyncManager");
   tpi_setfuncs(L, functions);
 }

@@ -5,14 +5,9 @@
 
 #include "api/table.h"
 #include "core/clock.h"
-#include "core/cpus.h"
 #include "core/lock.h"
-#include "core/overdue.h"
 #include "core/pools.h"
 #include "lua/local.h"
-#include "lua/traceback.h"
-#include "lua/named.h"
-#include "lua/reference.h"
 
 static int is_future (lua_State *L) {
   lua_pushboolean(L, luaL_testudata(L, 1, "tidepool.Future") != NULL);
@@ -22,11 +17,6 @@ static int is_future (lua_State *L) {
 /* -> seconds */
 static int now (lua_State *L) {
   lua_pushnumber(L, (double)tpi_now() / 1e9);
-  return 1;
-}
-
-static int cpus (lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)tpi_cpus());
   return 1;
 }
 
@@ -40,26 +30,11 @@ static int exit_grace (lua_State *L) {
   return 1;
 }
 
-/* [boolean] -> whether it was so before */
-static int strict (lua_State *L) {
-  tpi_State *S = tpi_state(L);
-  if (!lua_isnone(L, 1))
-    luaL_checktype(L, 1, LUA_TBOOLEAN);
-  lua_pushboolean(L, S->strict);
-  if (!lua_isnone(L, 1))
-    S->strict = lua_toboolean(L, 1);
-  return 1;
-}
-
 static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"fd", tpi_l_fd},
                                      {"on_unhandled", tpi_l_on_unhandled},
                                      {"exit_grace", exit_grace},
-                                     {"strict", strict},
-                                     {"cpus", cpus},
-                                     {"named", tpi_l_named},
                                      {"is_future", is_future},
-                                     {"await", tpi_l_await},
                                      {"now", now},
                                      {"promise", tpi_l_promise},
                                      {"spawn", tpi_l_spawn},
@@ -70,7 +45,6 @@ static const luaL_Reg functions[] = {{"poll", tpi_l_poll},
                                      {"current", tpi_l_current},
                                      {"task", tpi_l_task},
                                      {"invoke", tpi_l_invoke},
-                                     {"traceback", tpi_l_traceback},
                                      {NULL, NULL}};
 
 /* name of a metatable -> the methods in it */
@@ -96,55 +70,23 @@ static int kept (lua_State *L) {
   return 1;
 }
 
-/* name -> ; raises if no function has that name */
-static int registered (lua_State *L) {
-  tpi_function_at(L, 1);
-  return 0;
-}
-
-/* -> the main thread, whichever slot of the registry this Lua has it in */
-static int main_thread (lua_State *L) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  return 1;
-}
-
-/* [seconds] -> when a shutdown says for what it waits: the seconds of before,
-   and how many have */
-static int overdue_after (lua_State *L) {
-  lua_pushnumber(L, tpi_overdue_after(tpi_opt_seconds(L, 1, -1)));
-  lua_pushinteger(L, (lua_Integer)tpi_overdue_said());
-  return 2;
-}
-
-/* What the Lua part, and our specs, are written with. */
+/* What the Lua part is written with. */
 static const luaL_Reg private[] = {{"spawn_within", tpi_l_spawn_within},
                                    {"child", tpi_l_child},
-                                   {"stands_in", tpi_l_stands_in},
                                    {"waits_for_this", tpi_l_waits_for_this},
                                    {"outside", tpi_l_outside},
                                    {"timer", tpi_l_timer},
                                    {"chain", tpi_l_chain},
                                    {"watch", tpi_l_watch},
                                    {"pass", tpi_l_pass},
-                                   {"unwrap", tpi_l_unwrap},
-                                   {"keep", tpi_l_keep},
                                    {"detach", tpi_l_detach},
                                    {"lookout", tpi_l_lookout},
                                    {"members", tpi_l_members},
                                    {"kept", kept},
-                                   {"known", tpi_l_known},
-                                   {"registered", registered},
-                                   {"overdue_after", overdue_after},
-                                   {"main_thread", main_thread},
                                    {"own", tpi_l_own},
                                    {"methods", methods},
                                    {"room", tpi_l_room},
-                                   {"carries", tpi_l_carries},
-                                   {"name_of", tpi_l_name_of},
-                                   {"refer", tpi_l_refer},
-                                   {"resolve", tpi_l_resolve},
                                    {"slice", tpi_l_slice},
-                                   {"called", tpi_l_called},
                                    {"spread", tpi_l_spread},
                                    {NULL, NULL}};
 
@@ -175,7 +117,6 @@ __attribute__((visibility("default")))
 int luaopen_tidepool_core (lua_State *L);
 
 int luaopen_tidepool_core (lua_State *L) {
-  tpi_version_check(L);
   tpi_state_refuse_copies(L);
   start(L);
   tpi_state_push(L);
@@ -185,21 +126,14 @@ int luaopen_tidepool_core (lua_State *L) {
   tpi_open_task(L);
   tpi_open_promise(L);
   tpi_open_group(L);
-  tpi_open_stats(L);
   tpi_open_codes(L);
   tpi_open_slice(L);
   tpi_push_module(L);
   tpi_setfuncs(L, functions);
   tpi_open_manager(L);
-  lua_createtable(L, 0, 1);
-  lua_createtable(L, 0, 1);
   lua_createtable(L, 0, sizeof private / sizeof *private);
   tpi_setfuncs(L, private);
   lua_setfield(L, -2, "private");
-  lua_setfield(L, -2, "__index"); /* found, but not listed */
-  lua_pushvalue(L, -1);
-  tpi_set_upvalue(L, TPI_UP_OWN);
-  lua_setmetatable(L, -2);
   lua_pushlightuserdata(L, &tpi_api);
   lua_setfield(L, -2, "api");
   lua_pushliteral(L, "tidepool " TIDEPOOL_VERSION);

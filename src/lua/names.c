@@ -161,7 +161,7 @@ typedef struct Attempt {
 
 /* light userdata of an Attempt, value -> */
 static int attempt (lua_State *L) {
-  static const tpi_Path start = {NULL, 0, NULL, 2};
+  static const tpi_Path start = {NULL, 0, NULL};
   Attempt *a = lua_touserdata(L, 1);
   tpi_send_deeper(&a->sender, &start, a->depth);
   a->value = tpi_send_value(&a->sender, 2, &start, a->depth);
@@ -181,7 +181,7 @@ static int merge (tpi_Map *into, const tpi_Map *from) {
    would have to read. */
 static void undo (Reading *r, size_t noted) {
   lua_State *L = r->s->L;
-  for (size_t n = (size_t)lua_rawlen(L, r->kept); n > noted; n--) {
+  for (size_t n = lua_rawlen(L, r->kept); n > noted; n--) {
     lua_pushnil(L);
     lua_rawseti(L, r->kept, (lua_Integer)n);
   }
@@ -196,7 +196,7 @@ static int send (Reading *r, tp_Value *value) {
   tpi_Map before = S->seen;
   tpi_List *scratch = lua_touserdata(L, r->scratch);
   Attempt a = {{L, S, scratch, &before, subject, 0}, tpi_nil(), r->depth};
-  size_t noted = (size_t)lua_rawlen(L, r->kept);
+  size_t noted = lua_rawlen(L, r->kept);
   int rc, merged = TP_OK;
   memset(&S->seen, 0, sizeof S->seen);
   S->keyed = 0; /* keys stand in a list */
@@ -331,7 +331,7 @@ void tpi_send_names (tpi_Sender *s) {
   luaL_checkstack(L, 30, NULL);
   tpi_send_push_kept(s);
   r.kept = lua_gettop(L);
-  while ((n = (size_t)lua_rawlen(L, r.kept)) > 0) {
+  while ((n = lua_rawlen(L, r.kept)) > 0) {
     lua_settop(L, r.kept);
     lua_pushcfunction(L, push_list);
     tpi_send_aside(s, 0, 1);

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "lua/send.h"
-#include "lua/traceback.h"
 
 /* ---------------------------------------------------------------- */
 /* What is tidepool's                                                */
@@ -119,7 +118,6 @@ static const char in_lua;
 
 /* -> ; notes those that stand in the module, and among the methods */
 int tpi_l_own (lua_State *L) {
-  tpi_own_folder(L);
   tpi_push_weak(L, "k"); /* 1 */
   for (int i = 0; owners[i] != NULL; i++) {
     push_owner(L, owners[i]); /* 2 */
@@ -163,57 +161,30 @@ static int cannot_load (lua_State *L) {
   return lua_error(L);
 }
 
-/* Loads the Lua part. */
-static void complete (lua_State *L) {
+/* table key -> value. A worker that gets the module, or some object of ours,
+   without having required it has only what is written in C; when it looks for
+   more, the Lua part is loaded. */
+static int complete_module (lua_State *L) {
+  lua_settop(L, 2);
   for (int i = 0; owners[i] != NULL; i++) {
     push_owner(L, owners[i]);
-    if (i == 0)
-      tpi_push_upvalue(L, TPI_UP_OWN);
-    else
-      lua_pushnil(L);
+    lua_pushnil(L);
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
   }
   tpi_push_standard(L, "_G.require");
   lua_pushliteral(L, "tidepool");
   if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-    cannot_load(L);
-}
-
-/* table key -> value. A worker that gets the module, or some object of ours,
-   without having required it has only what is written in C; when it looks for
-   more, the Lua part is loaded. */
-static int complete_module (lua_State *L) {
-  lua_settop(L, 2);
-  tpi_push_upvalue(L, TPI_UP_OWN);
-  lua_getfield(L, -1, "__index");
-  lua_pushvalue(L, 2);
-  if (lua_rawequal(L, 1, lua_upvalueindex(1)) && lua_rawget(L, -2) != LUA_TNIL)
-    return 1;
-  complete(L);
+    return cannot_load(L);
   lua_pushvalue(L, 2);
   lua_gettable(L, 1);
   return 1;
 }
 
-/* table -> what its own __pairs returns, once it is complete */
-static int list_module (lua_State *L) {
-  lua_settop(L, 1);
-  complete(L);
-  if (luaL_getmetafield(L, 1, "__pairs") == LUA_TNIL)
-    return luaL_error(L, "tidepool was loaded in part");
-  lua_pushvalue(L, 1);
-  lua_call(L, 1, 3);
-  return 3;
-}
-
 void tpi_open_module (lua_State *L) {
-  lua_createtable(L, 0, 2);
-  tpi_push_module(L);
-  lua_pushcclosure(L, complete_module, 1);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, complete_module);
   lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, list_module);
-  lua_setfield(L, -2, "__pairs");
   for (int i = 0; owners[i] != NULL; i++) {
     push_owner(L, owners[i]);
     lua_pushvalue(L, -2);
@@ -247,7 +218,7 @@ static void put_fields (tpi_Sender *s, tpi_Table *table, int index,
   lua_pushnil(L);
   while (lua_next(L, index)) {
     int key = lua_gettop(L) - 1;
-    tpi_Path here = {path, key, NULL, key + 1};
+    tpi_Path here = {path, key, NULL};
     tp_Value k = tpi_send_value(s, key, &here, depth + 1);
     tp_Value v = tpi_send_value(s, key + 1, &here, depth + 1);
     tpi_send_need(s, tpi_table_put(s->list, table, k, v));
@@ -271,7 +242,7 @@ static int send_rebuilt (tpi_Sender *s, tp_Value *value, int index,
                          const tpi_Path *path, int depth) {
   lua_State *L = s->L;
   int top = lua_gettop(L), n;
-  tpi_Path here = {path, 0, "__tidepool", 0};
+  tpi_Path here = {path, 0, "__tidepool"};
   tpi_Table *rebuilt;
   if (!lua_isfunction(L, top))
     tpi_refuse(s, path, "its __tidepool is no function");
@@ -314,11 +285,8 @@ int tpi_send_object (tpi_Sender *s, tp_Value *value, int index,
     return 1;
   }
   tpi_send_deeper(s, path, depth);
-  if (luaL_getmetafield(L, index, "__tidepool") != LUA_TNIL)
-    return send_rebuilt(s, value, index, path, depth);
-  if (s->S->strictly && lua_istable(L, index) && !tpi_is_stats(L, index))
-    tpi_refuse(s, path, "a table with a metatable and no __tidepool (strict)");
-  return 0;
+  return luaL_getmetafield(L, index, "__tidepool") != LUA_TNIL &&
+         send_rebuilt(s, value, index, path, depth);
 }
 
 /* Made only when all it is made of is there, so it cannot contain itself. */

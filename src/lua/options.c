@@ -3,9 +3,7 @@
 */
 #include <string.h>
 
-#include "core/cpus.h"
 #include "lua/binding.h"
-#include "lua/reference.h"
 
 enum { MAX_WORKERS = 1024, MAX_QUEUE = 1 << 20, MAX_SPIN = 1000000 };
 enum { LEAST_MEMORY = 128 * 1024 };
@@ -49,7 +47,7 @@ static void check_names (lua_State *L, int index, const char *const *names) {
     while (*known != NULL && !tpi_is_word(L, -1, *known))
       known++;
     if (*known == NULL)
-      tpi_raise_unknown(L, "unknown option '", -1, names);
+      tpi_raise_about(L, "unknown option '", -1, "'");
   }
 }
 
@@ -70,23 +68,6 @@ static unsigned integer (lua_State *L, int index, const char *name, int least,
   }
   lua_pop(L, 1);
   return (unsigned)n;
-}
-
-/* As many as there are processors for "auto". */
-static unsigned workers_option (lua_State *L, int index) {
-  static const char expected[] = "integer from 1 to 1024, or \"auto\",";
-  unsigned cpus;
-  if (!option(L, index, "workers"))
-    return WORKERS;
-  if (lua_type(L, -1) == LUA_TSTRING) {
-    if (!tpi_is_word(L, -1, "auto"))
-      bad(L, "workers", expected, LUA_TSTRING);
-    cpus = tpi_cpus();
-    lua_pop(L, 1);
-    return cpus < MAX_WORKERS ? cpus : MAX_WORKERS;
-  }
-  lua_pop(L, 1);
-  return integer(L, index, "workers", 1, MAX_WORKERS, WORKERS);
 }
 
 static int boolean (lua_State *L, int index, const char *name, int absent) {
@@ -133,22 +114,16 @@ static int full (lua_State *L, int index, int absent) {
   return choice(L, index, "full", choices, "\"wait\" or \"fail\"", absent);
 }
 
-static const char *some_letters (lua_State *L) {
+/* A name is left on the stack, which keeps it. */
+static const char *name_option (lua_State *L, int index) {
+  if (!option(L, index, "name"))
+    return NULL;
   if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) == 0 ||
       strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
     bad(L, "name", "some letters, none of them zero,", LUA_TNONE);
-  return lua_tostring(L, -1);
-}
-
-const char *tpi_options_name (lua_State *L) {
-  if (strcmp(some_letters(L), "default") == 0)
+  if (strcmp(lua_tostring(L, -1), "default") == 0)
     bad(L, "name", "any name but that of tidepool.default()", LUA_TSTRING);
   return lua_tostring(L, -1);
-}
-
-/* A name is left on the stack, which keeps it. */
-static const char *name_option (lua_State *L, int index) {
-  return option(L, index, "name") ? tpi_options_name(L) : NULL;
 }
 
 /* Left on the stack. */
@@ -157,7 +132,6 @@ static int init_option (lua_State *L, int index) {
     return 0;
   if (!lua_isfunction(L, -1) && lua_type(L, -1) != LUA_TSTRING)
     bad(L, "init", "function or name of a module", LUA_TNONE);
-  tpi_is_reference(L, -1);
   if (lua_type(L, -1) == LUA_TSTRING &&
       strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
     bad(L, "init", "name of a module, no zero in it,", LUA_TSTRING);
@@ -180,24 +154,22 @@ void tpi_options_new (lua_State *L, int index, tpi_PoolOptions *options,
                       tpi_WorkerOptions *lua) {
   static const char *const names[] = {
       "workers", "queue",        "name",   "full",    "spin",
-      "init",    "memory_limit", "origin", "profile", "strict", NULL};
+      "init",    "memory_limit", "origin", "profile", NULL};
   check_names(L, index, names);
-  options->workers = workers_option(L, index);
+  options->workers = integer(L, index, "workers", 1, MAX_WORKERS, WORKERS);
   options->queue =
       integer(L, index, "queue", 1, MAX_QUEUE, options->workers * QUEUE_EACH);
   options->spin = integer(L, index, "spin", 0, MAX_SPIN, SPIN);
   lua->fails = full(L, index, 0);
   lua->memory_limit = limit_option(L, index);
   lua->origin = boolean(L, index, "origin", 0);
-  lua->strict = boolean(L, index, "strict", 0);
   options->profile = boolean(L, index, "profile", 0);
   lua->init = init_option(L, index);
   options->name = name_option(L, index);
 }
 
-const char *tpi_options_with (lua_State *L, int index, tpi_Manager *manager) {
-  static const char *const names[] = {"timeout", "priority", "full", "name",
-                                      NULL};
+void tpi_options_with (lua_State *L, int index, tpi_Manager *manager) {
+  static const char *const names[] = {"timeout", "priority", "full", NULL};
   luaL_checktype(L, index, LUA_TTABLE);
   check_names(L, index, names);
   manager->timeout = seconds(L, index, "timeout", manager->timeout);
@@ -205,7 +177,6 @@ const char *tpi_options_with (lua_State *L, int index, tpi_Manager *manager) {
       L, index, "priority", tpi_priorities, "\"high\", \"normal\" or \"low\"",
       manager->priority);
   manager->fails = (unsigned char)full(L, index, manager->fails);
-  return option(L, index, "name") ? some_letters(L) : NULL;
 }
 
 void tpi_options_shutdown (lua_State *L, int index, int *drain,

@@ -6,7 +6,6 @@
 #include "core/clock.h"
 #include "lua/idle.h"
 #include "lua/loop.h"
-#include "lua/named.h"
 
 int tpi_fiber_yields (lua_State *L, const tpi_Place *place) {
   return place->fiber != NULL && !place->fiber->rigid &&
@@ -104,9 +103,7 @@ void tpi_fiber_unpark (tpi_Fiber *fiber) {
 /* Futures                                                           */
 /* ---------------------------------------------------------------- */
 
-static int refuse_ring (lua_State *L, tpi_Place *place, tpi_Future *future) {
-  tpi_name_ring(L, place->S, tpi_fiber_future(place->fiber), future, place->ring,
-                sizeof place->ring);
+static int refuse_ring (lua_State *L, const tpi_Place *place) {
   return luaL_error(L, "tasks that would wait for each other: %s", place->ring);
 }
 
@@ -137,7 +134,7 @@ static int block (lua_State *L, tpi_Place *place, tpi_Future *future,
                   uint64_t deadline) {
   int rc = await_here(L, place, future, deadline);
   if (rc == TP_INVALID)
-    refuse_ring(L, place, future);
+    refuse_ring(L, place);
   if (rc == TP_FULL)
     luaL_error(L, "awaits that cannot yield are nested too deep");
   tpi_fiber_check(L, place);
@@ -164,11 +161,10 @@ int tpi_fiber_await (lua_State *L, tpi_Place *place, tpi_Future *future,
                      TPI_YIELDS | (seconds >= 0 ? TPI_LIMITED : 0), place->ring,
                      sizeof place->ring) != TP_OK) {
     stop_alarm(fiber);
-    refuse_ring(L, place, future);
+    refuse_ring(L, place);
   }
   begin(fiber);
   tpi_parked_tie(&fiber->parked, future);
-  fiber->parked.awaits = !pause;
   return yield(L, fiber, context, k);
 }
 

@@ -94,7 +94,6 @@ static void seed (lua_State *L) {
 /* place -> */
 static int set_up (lua_State *L) {
   tpi_Place *place = lua_touserdata(L, 1);
-  const tpi_Kit *kit = place->worker->pool->kit;
   luaL_openlibs(L);
   seed(L);
 #ifdef LUA_GCGEN /* as lua5.4 itself does */
@@ -106,7 +105,6 @@ static int set_up (lua_State *L) {
   tpi_state_in_place(L, place);
   luaL_requiref(L, "tidepool.core", luaopen_tidepool_core, 0);
   place->S = tpi_state_find(L);
-  place->S->strict = kit != NULL && kit->strict;
   lua_settop(L, 0);
   tpi_open_module(L);
   tpi_l_standard(L);
@@ -114,8 +112,8 @@ static int set_up (lua_State *L) {
   tpi_open_worklib(L);
   tpi_open_readlib(L);
   tpi_open_spawn(L);
-  if (kit != NULL)
-    tpi_kit_unpack(L, kit);
+  if (place->worker->pool->kit != NULL)
+    tpi_kit_unpack(L, place->worker->pool->kit);
   else
     tpi_open_luv(L);
   return 0;

@@ -38,7 +38,6 @@ typedef struct tpi_LuaTask {
   tpi_Fiber *fiber; /* the owner's; while it is parked, or not yet begun */
   int plain;        /* the function is not among its arguments */
   int local;        /* reference of its Future; 0 for a task of a pool */
-  int raised;       /* its Error was made of what was raised, its `value` */
   atomic_uchar kin; /* one of the below: what its children know */
   char *origin;     /* owned: a traceback, or NULL */
 } tpi_LuaTask;
@@ -81,9 +80,7 @@ struct tpi_Fiber {
   int outcome;         /* what waiting came to */
   int sends;           /* what it raises is about values crossing */
   int failed;          /* it has raised */
-  lua_Integer element; /* ...at which one, if it goes through several; or 0 */
   int follows;         /* ...because a future that it follows was cancelled */
-  int kept;            /* its results are; the call is gone (local.h) */
   int exposed;         /* somebody may have kept its base */
   int rigid;           /* a coroutine below `current` cannot yield */
   tpi_Grace held;      /* that waits for a __close */
@@ -140,7 +137,6 @@ typedef struct tpi_Kit {
   tpi_List values; /* {path =, cpath =, preload =, init =} */
   size_t limit;    /* bytes of a Lua state; 0 for none */
   int origins;     /* tasks note where they were made */
-  int strict;      /* no table that loses a metatable crosses */
   int fails;       /* full = "fail", but for views that say otherwise */
 } tpi_Kit;
 
@@ -201,16 +197,10 @@ static inline tp_Manager *tpi_place_pool (const tpi_Place *place) {
    collection. Finalizers may wait meanwhile. */
 void tpi_place_collect (tpi_Place *place);
 
-/* --- hint.c --- */
-
-/* message -> message, and whether there is more of it: what to do about a
-   mistake that is easily made in a worker. */
-int tpi_hint (lua_State *L);
-
 /* --- kit.c --- */
 
 /* A kit from the Lua state, with what stands at `init` (0 for nothing). */
-tpi_Kit *tpi_kit_new (lua_State *L, tpi_State *S, int init, int strict);
+tpi_Kit *tpi_kit_new (lua_State *L, tpi_State *S, int init);
 void tpi_kit_free (void *kit);
 /* place: what stands in it into the new Lua state. May raise. */
 void tpi_kit_unpack (lua_State *L, const tpi_Kit *kit);
@@ -244,8 +234,7 @@ void tpi_fiber_unpark (tpi_Fiber *fiber);
 tpi_Fiber *tpi_fiber_new (tpi_Place *place, tpi_LuaTask *task);
 /* The run and the withdraw of the classes of Lua tasks. */
 tpi_Outcome tpi_fiber_run_on (tpi_Task *task, tpi_Worker *worker);
-void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was,
-                         tpi_Waiter **more);
+void tpi_fiber_withdraw (tpi_Future *future, tpi_Phase was);
 void tpi_fiber_push_body (lua_State *L);
 /* Begins, or goes on; from is the coroutine that runs, or NULL. */
 tpi_Outcome tpi_fiber_run (tpi_Place *place, tpi_LuaTask *task,

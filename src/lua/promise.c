@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "lua/binding.h"
-#include "lua/named.h"
 
 static const char name[] = "tidepool.Promise";
 
@@ -79,10 +78,8 @@ static int follow (lua_State *L, tpi_State *S, tp_Promise *promise) {
   tpi_restore_results(L, future, 2);
   tpi_poke(&future->lent, 1);
   rc = tpi_promise_follow(promise, future, ring, sizeof ring);
-  if (rc == TP_INVALID) {
-    tpi_name_ring(L, S, &promise->future, future, ring, sizeof ring);
+  if (rc == TP_INVALID)
     return luaL_error(L, "this promise would wait for itself: %s", ring);
-  }
   settled(S, lua_touserdata(L, 1));
   lua_pushboolean(L, rc == TP_OK);
   return 1;
@@ -115,7 +112,7 @@ static int reject (lua_State *L) {
   failure = tpi_push_list(L);
   lua_pushvalue(L, 2);
   if (!tpi_is_error(L, S)) {
-    tpi_push_text(L);
+    luaL_tolstring(L, -1, NULL);
     tpi_make_error(L, TPI_ERROR, NULL);
   }
   tpi_send_error(L, failure);

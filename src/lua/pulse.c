@@ -66,18 +66,6 @@ TPI_PLAIN static void pass_on (int signal, siginfo_t *info, void *context) {
   /* the default for SIGURG is to ignore it */
 }
 
-/* The hook that stands there is kept: the beat may be meant for another task. */
-TPI_PLAIN static void interrupt (tpi_Pulse *p, lua_State *L) {
-  lua_Hook with = tpi_see(&hook), now = lua_gethook(L);
-  if (now != with) {
-    p->hook = now;
-    p->mask = lua_gethookmask(L);
-    p->count = lua_gethookcount(L);
-    tpi_put(&p->hooked, now != NULL ? L : NULL);
-  }
-  lua_sethook(L, with, LUA_MASKCOUNT, 1);
-}
-
 /*
 ** Runs on any thread, between any two instructions. What it does is safe
 ** there, line by line: errno is kept; of_this_thread and the exchange touch
@@ -95,7 +83,7 @@ TPI_PLAIN static void on_signal (int signal, siginfo_t *info, void *context) {
   } else {
     lua_State *L = tpi_see(&p->current);
     if (L != NULL)
-      interrupt(p, L);
+      lua_sethook(L, tpi_see(&hook), LUA_MASKCOUNT, 1);
   }
   errno = keep;
 }

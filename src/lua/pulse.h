@@ -32,10 +32,6 @@ typedef struct tpi_Pulse {
   _Atomic(lua_State *) current; /* the coroutine it runs, or NULL */
   atomic_uint withdrawn; /* tasks that were cancelled and whose children were
                             not, yet (family.c) */
-  /* The coroutine whose hook a beat took the place of, or NULL; and that. */
-  _Atomic(lua_State *) hooked;
-  lua_Hook hook;
-  int mask, count;
 } tpi_Pulse;
 
 #pragma GCC visibility push(hidden)

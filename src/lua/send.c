@@ -7,7 +7,101 @@
 
 #include "lua/local.h"
 
-enum { MANY = 64 * 1024 }; /* elements that are not taken on trust */
+enum {
+  MANY = 64 * 1024, /* elements that are not taken on trust */
+  MOST_STEPS = 30   /* of a path that a message tells */
+};
+
+/* ---------------------------------------------------------------- */
+/* Refusing                                                          */
+/* ---------------------------------------------------------------- */
+
+static void add_step (lua_State *L, luaL_Buffer *b, int key, int first) {
+  char number[48];
+  size_t length;
+  const char *name;
+  switch (key == 0 ? LUA_TNIL : lua_type(L, key)) {
+    case LUA_TSTRING:
+      if (!first)
+        luaL_addchar(b, '.');
+      name = lua_tolstring(L, key, &length);
+      luaL_addlstring(b, name, length);
+      break;
+    case LUA_TNUMBER:
+      if (lua_isinteger(L, key))
+        lua_pushfstring(L, "[%I]", (LUAI_UACINT)lua_tointeger(L, key));
+      else
+        lua_pushfstring(L, "[%f]", (LUAI_UACNUMBER)lua_tonumber(L, key));
+      strncpy(number, lua_tostring(L, -1), sizeof number - 1);
+      number[sizeof number - 1] = '\0';
+      lua_pop(L, 1);
+      luaL_addstring(b, number);
+      break;
+    case LUA_TNIL: luaL_addstring(b, "(a key)"); break;
+    default:
+      luaL_addchar(b, '[');
+      luaL_addstring(b, luaL_typename(L, key));
+      luaL_addchar(b, ']');
+  }
+}
+
+static void add_upvalue (lua_State *L, luaL_Buffer *b, const char *name,
+                         int first) {
+  (void)L;
+  if (!first)
+    luaL_addstring(b, ".upvalue ");
+  luaL_addstring(b, name);
+}
+
+/* The outermost step first, up to a few dozen; what sort of step that was. */
+static const char *add_path (lua_State *L, luaL_Buffer *b, const tpi_Path *path,
+                             int *steps) {
+  int first = path->outer->outer == NULL;
+  const char *sort = path->upvalue != NULL ? "upvalue" : "field";
+  if (!first)
+    sort = add_path(L, b, path->outer, steps);
+  if (++*steps == MOST_STEPS)
+    luaL_addstring(b, "...");
+  if (*steps >= MOST_STEPS)
+    return sort;
+  if (path->upvalue != NULL)
+    add_upvalue(L, b, path->upvalue, first);
+  else
+    add_step(L, b, path->key, first);
+  return sort;
+}
+
+int tpi_refuse (tpi_Sender *s, const tpi_Path *path, const char *why) {
+  lua_State *L = s->L;
+  const char *sort;
+  luaL_Buffer b;
+  int steps = 0;
+  luaL_checkstack(L, 10, NULL);
+  if (s->number > 0)
+    lua_pushfstring(L, "%s %d", s->what, s->number);
+  else
+    lua_pushstring(L, s->what);
+  if (path->outer == NULL)
+    return luaL_error(L, "%s: %s", lua_tostring(L, -1), why);
+  luaL_buffinit(L, &b);
+  sort = add_path(L, &b, path, &steps);
+  luaL_pushresult(&b);
+  lua_pushfstring(L, "%s, %s \"", lua_tostring(L, -2), sort);
+  lua_pushfstring(L, "\": %s", why);
+  return tpi_raise_about(L, lua_tostring(L, -2), -3, lua_tostring(L, -1));
+}
+
+static int refuse_type (tpi_Sender *s, int index, const tpi_Path *path) {
+  char why[64];
+  int type = lua_type(s->L, index);
+  const char *name = type == LUA_TTHREAD          ? "coroutine"
+                     : type == LUA_TLIGHTUSERDATA ? "light userdata"
+                                                  : lua_typename(s->L, type);
+  strcpy(why, "a ");
+  strcat(why, name);
+  strcat(why, " cannot be sent");
+  return tpi_refuse(s, path, why);
+}
 
 void tpi_send_need (tpi_Sender *s, int rc) {
   if (rc != TP_OK)
@@ -48,8 +142,7 @@ static void send_pair (tpi_Sender *s, tpi_Table *table, const tpi_Path *path,
                        int depth) {
   lua_State *L = s->L;
   int key = lua_gettop(L) - 1;
-  tpi_Path at_value = {path, key, NULL, key + 1};
-  tpi_Path at_key = {path, 0, NULL, 0};
+  tpi_Path at_value = {path, key, NULL}, at_key = {path, 0, NULL};
   tp_Value k, v = tpi_send_value(s, key + 1, &at_value, depth);
   lua_Integer next = (lua_Integer)table->table.length + 1;
   if (lua_isinteger(L, key) && lua_tointeger(L, key) == next) {
@@ -209,7 +302,7 @@ static tp_Value send_userdata (tpi_Sender *s, int index, const tpi_Path *path,
                              lua_topointer(s->L, index)) &&
              !tpi_send_slice(s, &value, index, path, depth) &&
              !tpi_send_object(s, &value, index, path, depth)) {
-    tpi_refuse_type(s, index, path);
+    refuse_type(s, index, path);
   }
   return value;
 }
@@ -253,7 +346,7 @@ tp_Value tpi_send_value (tpi_Sender *s, int index, const tpi_Path *path,
     case LUA_TTABLE: return send_table(s, index, path, depth);
     case LUA_TFUNCTION: return tpi_send_function(s, index, path, depth);
     case LUA_TUSERDATA: return send_userdata(s, index, path, depth);
-    default: tpi_refuse_type(s, index, path);
+    default: refuse_type(s, index, path);
   }
   return value;
 }
@@ -268,7 +361,7 @@ int tpi_send_try (tpi_Sender *s, int nargs, int nresults) {
   tpi_State *S = s->S;
   tpi_Map seen = S->seen;
   const tpi_Future *whose = S->whose;
-  int kept = S->kept, strictly = S->strictly, rc;
+  int kept = S->kept, rc;
   memset(&S->seen, 0, sizeof S->seen);
   S->kept = 0;
   rc = tpi_guard(s->L, S, nargs, nresults);
@@ -277,7 +370,6 @@ int tpi_send_try (tpi_Sender *s, int nargs, int nresults) {
   S->seen = seen;
   S->whose = whose;
   S->kept = kept;
-  S->strictly = strictly;
   S->keyed = 0;
   if (tpi_passes_on(S, rc))
     lua_error(s->L);
@@ -309,7 +401,6 @@ void tpi_send_begin (lua_State *L, tpi_State *S) {
   tpi_map_clear(&S->seen);
   S->whose = NULL;
   S->keyed = 0;
-  S->strictly = S->strict;
   if (S->kept != 0) /* by one that has failed */
     forget(L, S);
 }
@@ -329,7 +420,7 @@ void tpi_send_begin_results (lua_State *L, tpi_State *S,
 void tpi_send (lua_State *L, tpi_State *S, tpi_List *list, int index,
                const char *what, int number) {
   tpi_Sender s = {L, S, list, NULL, what, number};
-  tpi_Path start = {NULL, 0, NULL, index};
+  static const tpi_Path start = {NULL, 0, NULL};
   tpi_send_need(&s, tpi_list_push(list, tpi_send_value(&s, index, &start, 0)));
 }
 

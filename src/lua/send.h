@@ -12,7 +12,6 @@ typedef struct tpi_Path {
   const struct tpi_Path *outer; /* NULL: the argument itself */
   int key;                      /* stack index of the key, 0: it is the key */
   const char *upvalue;          /* or NULL: its name */
-  int at;                       /* stack index of the value, or 0 */
 } tpi_Path;
 
 typedef struct tpi_Sender {
@@ -21,7 +20,7 @@ typedef struct tpi_Sender {
   tpi_List *list;
   const tpi_Map *before; /* NULL, or what was met before an attempt */
   const char *what;
-  lua_Integer number; /* 0: there is just one */
+  int number; /* 0: there is just one */
 } tpi_Sender;
 
 /* From values back to Lua. */
@@ -39,6 +38,8 @@ typedef struct tpi_Receiver {
 
 tp_Value tpi_send_value (tpi_Sender *s, int index, const tpi_Path *path,
                          int depth);
+/* Raises: this value cannot cross. */
+int tpi_refuse (tpi_Sender *s, const tpi_Path *path, const char *why);
 /* Raises unless TP_OK. */
 void tpi_send_need (tpi_Sender *s, int rc);
 /* Raises if this is too deep; makes room on the stack. */
@@ -59,12 +60,6 @@ void tpi_send_aside (tpi_Sender *s, int nargs, int nresults);
    be collected, for its address would be used again. Its array part is
    sandbox.c's. */
 void tpi_send_push_kept (tpi_Sender *s);
-
-/* --- refuse.c --- */
-
-/* Raises: this value cannot cross; what is of that type cannot. */
-int tpi_refuse (tpi_Sender *s, const tpi_Path *path, const char *why);
-int tpi_refuse_type (tpi_Sender *s, int index, const tpi_Path *path);
 
 /* --- receive.c --- */
 

@@ -11,17 +11,10 @@ static const char name[] = "tidepool.Slice";
 
 enum { ROW = 32 }; /* numbers that are fetched at once */
 
-/* Its user value is the list. Messages call its elements by `what` and their
-   numbers, which begin at `number`; or, for a count below 0, the user value
-   itself, which is sent as it is. */
+/* Its user value is the list. */
 typedef struct Slice {
-  lua_Integer first, count, number;
-  const char *what;
+  lua_Integer first, count;
 } Slice;
-
-static const char *const words[] = {"element", "the result of element",
-                                    "the function", "the initial value", NULL};
-enum { ELEMENT };
 
 /* n -> a table with room for so many elements, and one field besides: to add
    that later would shrink what is still empty. */
@@ -31,39 +24,17 @@ int tpi_l_room (lua_State *L) {
   return 1;
 }
 
-/* value -> slice; of the value on top */
-static Slice *push_slice (lua_State *L, int word) {
-  Slice *slice = lua_newuserdatauv(L, sizeof *slice, 1);
-  slice->what = words[word];
-  slice->first = slice->number = 0;
-  slice->count = -1;
-  lua_insert(L, -2);
-  lua_setiuservalue(L, -2, 1);
-  luaL_setmetatable(L, name);
-  return slice;
-}
-
-/* list first last [number [word]] -> slice; the number of the first element is
-   `first` if left out */
+/* list first last -> slice */
 int tpi_l_slice (lua_State *L) {
   lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
-  lua_Integer number = luaL_optinteger(L, 4, first);
-  int word = luaL_checkoption(L, 5, words[ELEMENT], words);
   Slice *slice;
   luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  slice = push_slice(L, word);
+  slice = lua_newuserdatauv(L, sizeof *slice, 1);
   slice->first = first;
   slice->count = last >= first ? last - first + 1 : 0;
-  slice->number = number;
-  return 1;
-}
-
-/* value word -> slice: the value itself, which messages call that */
-int tpi_l_called (lua_State *L) {
-  int word = luaL_checkoption(L, 2, NULL, words);
-  lua_settop(L, 1);
-  push_slice(L, word);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  luaL_setmetatable(L, name);
   return 1;
 }
 
@@ -88,17 +59,17 @@ static int send_row (lua_State *L, tpi_Table *table, int list,
   return n;
 }
 
-/* value -> ; which messages call by a word of its own */
-static tp_Value send_called (tpi_Sender *s, const char *what,
-                             lua_Integer number, int depth) {
-  tpi_Sender named = *s;
-  tpi_Path start = {NULL, 0, NULL, lua_gettop(s->L)};
+/* What is no number; the path to it has its place in the list. */
+static void send_element (tpi_Sender *s, tpi_Table *table, int list,
+                          lua_Integer place, const tpi_Path *path, int depth) {
+  lua_State *L = s->L;
+  tpi_Path here = {path, lua_gettop(L) + 1, NULL};
   tp_Value value;
-  named.what = what;
-  named.number = number;
-  value = tpi_send_value(&named, start.at, &start, depth);
-  lua_pop(s->L, 1);
-  return value;
+  lua_pushinteger(L, place);
+  lua_rawgeti(L, list, place);
+  value = tpi_send_value(s, here.key + 1, &here, depth + 1);
+  tpi_send_need(s, tpi_table_append(s->list, table, value));
+  lua_pop(L, 2);
 }
 
 int tpi_send_slice (tpi_Sender *s, tp_Value *value, int index,
@@ -111,11 +82,6 @@ int tpi_send_slice (tpi_Sender *s, tp_Value *value, int index,
     return 0;
   tpi_send_deeper(s, path, depth);
   luaL_checkstack(L, ROW + 4, NULL);
-  if (slice->count < 0) {
-    lua_getiuservalue(L, index, 1);
-    *value = send_called(s, slice->what, 0, depth + 1);
-    return 1;
-  }
   table = tpi_send_shape(s, value, TP_TTABLE, TPI_TABLE, slice,
                          (size_t)slice->count);
   lua_getiuservalue(L, index, 1);
@@ -125,11 +91,7 @@ int tpi_send_slice (tpi_Sender *s, tp_Value *value, int index,
     int most = left < ROW ? (int)left : ROW;
     int n = send_row(L, table, lua_gettop(L), place, most);
     if (n < most) {
-      lua_Integer number = slice->number + place + n - slice->first;
-      lua_rawgeti(L, -1, place + n);
-      tpi_send_need(s, tpi_table_append(s->list, table,
-                                        send_called(s, slice->what, number,
-                                                    depth + 1)));
+      send_element(s, table, lua_gettop(L), place + n, path, depth);
       n++;
     }
     place += n;

@@ -83,11 +83,16 @@ void tpi_state_note_late (lua_State *L) {
   lua_pop(L, 1);
 }
 
-/* Lua has a name for the call of a finalizer, but where a hook has led to
-   it. */
+/* Lua has a name for the call of a finalizer, but where a hook has led to it;
+   until 5.4.2 it gave that to the function that the finalizer interrupts. */
 static int is_from_collector (lua_State *L) {
   lua_Debug ar;
+#if LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403
+  if (!lua_getstack(L, 1, &ar))
+    return 1;
+#else
   lua_getstack(L, 0, &ar);
+#endif
   lua_getinfo(L, "n", &ar);
   return strcmp(ar.namewhat, "hook") == 0 ||
          (strcmp(ar.namewhat, "metamethod") == 0 &&

@@ -16,7 +16,6 @@
 #include "core/host.h"
 #include "core/map.h"
 #include "core/value.h"
-#include "lua/version.h"
 
 /* The upvalues of every function of ours. */
 enum {
@@ -32,7 +31,6 @@ enum {
   TPI_UP_KEPT,    /* name -> table that the Lua part keeps */
   TPI_UP_LATE,    /* what was made in a finalizer, as weak keys; or nil */
   TPI_UP_MODULE,  /* the table that `require "tidepool"` answers */
-  TPI_UP_OWN,     /* the metatable of that table, when it is complete */
   TPI_UP_STANDARD /* replace.c; or nothing */
 };
 
@@ -67,9 +65,6 @@ typedef struct tpi_State {
   const struct tpi_Future *whose; /* its results are sent; or NULL */
   int kept;                 /* reference of what has to stay until it is sent
                                (send.h); 0 for nothing */
-  int strict;               /* it sends no table that loses a metatable... */
-  int strictly;             /* ...nor does the list at hand */
-  int named;                /* tidepool.named was called */
   int hooked;               /* see tpi_guard */
   tpi_Key keys[TPI_KEYS];   /* and keys... */
   int keyed;                /* ...once there was one */
@@ -122,9 +117,14 @@ uint64_t tpi_state_id (tpi_State *S);
 ** anything.
 */
 
-/* In a finalizer? */
+/* In a finalizer? Until 5.4.3 also where the program has stopped the collector,
+   which does no harm. */
 static inline int tpi_state_finalizes (lua_State *L) {
+#if LUA_VERSION_NUM >= 505 || LUA_VERSION_RELEASE_NUM >= 50404
   return lua_gc(L, LUA_GCISRUNNING) < 0;
+#else
+  return !lua_gc(L, LUA_GCISRUNNING);
+#endif
 }
 /* The new userdata on top, which owns nothing yet, was made in a finalizer; it
    stays. */

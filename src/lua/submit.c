@@ -10,8 +10,6 @@
 #include "core/follow.h"
 #include "core/memory.h"
 #include "lua/loop.h"
-#include "lua/traceback.h"
-#include "lua/named.h"
 
 enum { SMALL = 256, MOST_ROOM = 2048 };
 
@@ -28,7 +26,7 @@ static size_t room_for (lua_State *L, int first, int top, int *userdata) {
     int type = lua_type(L, i);
     room += sizeof(tp_Value);
     if (type == LUA_TSTRING && lua_rawlen(L, i) < SMALL)
-      room += ((size_t)lua_rawlen(L, i) + 8) & ~(size_t)7;
+      room += (lua_rawlen(L, i) + 8) & ~(size_t)7;
     *userdata |= type == LUA_TUSERDATA;
   }
   return room < MOST_ROOM ? room : MOST_ROOM;
@@ -43,16 +41,13 @@ void tpi_add_timer (lua_State *L, tpi_Task *task, double timeout) {
     luaL_error(L, "not enough memory");
 }
 
+/* At `index` a name or a function. */
 tpi_Target tpi_target_at (lua_State *L, int index) {
   tpi_Target t = {NULL, NULL, 0, index};
   if (!lua_isfunction(L, index)) {
     if (!lua_isstring(L, index))
       luaL_typeerror(L, index, "name or function");
     t.function = tpi_function_at(L, index);
-    if (t.function == NULL) {
-      t.code = tpi_code_of_reference(L, index);
-      t.plain = 1;
-    }
   } else if (!lua_iscfunction(L, index)) {
     t.code = tpi_code_of(L, index);
     t.plain = !t.code->assigns && tpi_is_plain(L, index, 1);
@@ -75,17 +70,6 @@ static tpi_Task *new_any_task (const tpi_State *S, const tpi_Manager *manager,
   return &task->task;
 }
 
-/* As the view of the pool says, or as whoever wrote the function does. */
-static void name_task (lua_State *L, const tpi_State *S,
-                       const tpi_Manager *manager, const tpi_Target *t,
-                       tpi_Task *task) {
-  tpi_Label *label = manager->label;
-  if (label == NULL && S->named && t->function == NULL)
-    label = tpi_named_label(L, t->index);
-  if (label != NULL)
-    tpi_poke(&task->label, tpi_label_retain(label));
-}
-
 /* The place of the call, if the pool wants to know. */
 static void note_origin (lua_State *L, const tpi_Task *task) {
   const tpi_Kit *kit = task->pool->kit;
@@ -94,7 +78,7 @@ static void note_origin (lua_State *L, const tpi_Task *task) {
   size_t length;
   if (kit == NULL || !kit->origins)
     return;
-  tpi_traceback(L, L, 1);
+  luaL_traceback(L, L, NULL, 1);
   luaL_gsub(L, lua_tostring(L, -1), "stack traceback:", "called from:");
   text = lua_tolstring(L, -1, &length);
   mine->origin = tpi_copy(text, length);
@@ -154,7 +138,6 @@ tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
   handle->future = &task->future;
   task->future.id = tpi_state_id(S);
   task->priority = manager->priority;
-  name_task(L, S, manager, t, task);
   list = &task->future.results;
   if ((top >= first || carried) &&
       tpi_list_reserve(list, (size_t)(top - first + 1 + carried)) != TP_OK)
@@ -162,7 +145,6 @@ tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,
   if (userdata)
     follow(L, S, task, t, first, top, carried);
   tpi_send_begin(L, S);
-  S->strictly |= task->pool->kit != NULL && ((tpi_Kit *)task->pool->kit)->strict;
   if (carried)
     tpi_send(L, S, list, t->index, "the function", 0);
   for (int i = first; i <= top; i++) {

@@ -11,15 +11,14 @@
 /* What is to be called: a registered function, or one of Lua. */
 typedef struct tpi_Target {
   const tpi_Function *function; /* or NULL */
-  tpi_Code *code;               /* borrowed; of a Lua function, or of what
-                                   stands for one; or NULL */
+  tpi_Code *code;               /* borrowed; of a Lua function, or NULL */
   int plain;                    /* it needs no upvalues */
   int index;                    /* where the Lua function stands */
 } tpi_Target;
 
 #pragma GCC visibility push(hidden)
 
-/* At `index` a name, a "module:field" or a function. */
+/* At `index` a name or a function. */
 tpi_Target tpi_target_at (lua_State *L, int index);
 /* args... from `first` on -> args... Future; a sealed task, which that owns */
 tpi_Task *tpi_new_task (lua_State *L, tpi_State *S, tpi_Manager *manager,

@@ -5,7 +5,6 @@
 
 #include "core/follow.h"
 #include "lua/place.h"
-#include "lua/reference.h"
 
 static const char unread[] = "tidepool: a failure that nobody read: ";
 static const char failed[] = "tidepool: error in the on_unhandled function: ";
@@ -103,7 +102,7 @@ void tpi_report_unread (lua_State *L, tpi_State *S) {
 int tpi_l_on_unhandled (lua_State *L) {
   tpi_State *S = tpi_state(L);
   if (!lua_isnoneornil(L, 1))
-    tpi_check_callable(L, 1);
+    luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
   if (S->handler == LUA_NOREF)
     lua_pushnil(L);

@@ -7,7 +7,6 @@
 #include "core/alarm.h"
 #include "core/clock.h"
 #include "lua/loop.h"
-#include "lua/named.h"
 
 double tpi_opt_seconds (lua_State *L, int index, double absent) {
   double seconds;
@@ -62,11 +61,8 @@ static void note (lua_State *L, const tpi_Fiber *fiber,
   int rc = tpi_task_await(&fiber->task->task, tpi_future_at(L, handle),
                           deadline != TPI_NEVER ? TPI_LIMITED : 0, place->ring,
                           sizeof place->ring);
-  if (rc == TP_INVALID) {
-    tpi_name_ring(L, place->S, tpi_fiber_future(fiber),
-                  tpi_future_at(L, handle), place->ring, sizeof place->ring);
+  if (rc == TP_INVALID)
     luaL_error(L, "tasks that would wait for each other: %s", place->ring);
-  }
   if (rc == TP_FULL)
     luaL_error(L, "what is awaited waits for this task, which cannot yield");
 }
@@ -93,8 +89,6 @@ static int drive (lua_State *L, tpi_State *S, const tpi_Handle *handle,
     int answer;
     tpi_loop_turn(L, S, handle, UINT_MAX);
     future = handle != NULL ? tpi_future_at(L, handle) : NULL;
-    if (future != NULL && own != NULL && tpi_future_settled(own))
-      tpi_future_abandon(future, NULL, NULL);
     if (fiber != NULL)
       tpi_fiber_check(L, fiber->place);
     if (future != NULL && tpi_future_settled(future))

@@ -119,13 +119,14 @@ static int os_setlocale (lua_State *L) {
   return 1;
 }
 
-/* Setting a hook takes ours away; in a task that is over it comes back. Lua's
-   own, the upvalue, runs as a part of this one: a hook sees one call and one
-   return, as in a program. */
+/* Setting a hook takes ours away; in a task that is over it comes back.
+   upvalue: Lua's own */
 static int debug_sethook (lua_State *L) {
   tpi_Place *place = tpi_place_at(L);
   tpi_fiber_expose(place);
-  lua_tocfunction(L, lua_upvalueindex(1))(L);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, 0);
   if (tpi_peek(&place->pulse->current) == L)
     tpi_fiber_enter(place, L);
   return 0;
@@ -134,7 +135,10 @@ static int debug_sethook (lua_State *L) {
 /* All coroutines stand in there. upvalue: Lua's own */
 static int debug_getregistry (lua_State *L) {
   tpi_place_expose(tpi_place_at(L));
-  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
 }
 
 /* What finds, or loads, C code of others. upvalue: Lua's own */

@@ -33,34 +33,6 @@ static void what_is_malformed (void **state) {
   assert_int_equal(parse(&s, "integer integer"), TP_INVALID);
 }
 
-/* What registering a function with that signature says. */
-static const char *explained (const char *text) {
-  static char error[256];
-  tpi_Signature s;
-  const char *where;
-  assert_int_equal(tpi_signature_parse(&s, text, &where), TP_INVALID);
-  tpi_signature_explain("t.f", where, error, sizeof error);
-  return error;
-}
-
-static void what_was_meant (void **state) {
-  (void)state;
-  assert_string_equal(explained("bytes, intger?"),
-                      "signature of 't.f': no type 'intger' (did you mean "
-                      "'integer'? Known are any, nil, boolean, integer, number, "
-                      "bytes, string, table, future, manager)");
-  assert_string_equal(explained("Table"),
-                      "signature of 't.f': no type 'Table' (did you mean "
-                      "'table'? Known are any, nil, boolean, integer, number, "
-                      "bytes, string, table, future, manager)");
-  assert_non_null(strstr(explained("coroutine"), "(known are any, "));
-  assert_string_equal(explained("any..., any"),
-                      "signature of 't.f' is malformed at 'any'");
-  assert_string_equal(explained("integer integer"),
-                      "signature of 't.f' is malformed at 'integer integer'");
-  assert_non_null(strstr(explained("?"), "is malformed at '?'"));
-}
-
 static int nothing (tp_Context *ctx) {
   (void)ctx;
   return TP_OK;
@@ -79,13 +51,8 @@ static void names_are_taken_once (void **state) {
       {"t.three", nothing, NULL}, {"t.one", other, NULL}, {NULL, NULL, NULL}};
   static const tp_Function torn[] = {
       {"t.four", nothing, NULL}, {"t.four", other, NULL}, {NULL, NULL, NULL}};
-  static const tp_Function colon[] = {{"t:five", nothing, NULL},
-                                      {NULL, NULL, NULL}};
   char error[128] = "";
   (void)state;
-  assert_int_equal(tpi_functions_register(colon, colon, error, sizeof error),
-                   TP_INVALID);
-  assert_non_null(strstr(error, "the name 't:five' has a colon"));
   assert_int_equal(tpi_functions_register(torn, torn, error, sizeof error),
                    TP_TAKEN);
   assert_null(tpi_functions_find("t.four"));
@@ -106,7 +73,6 @@ int main (void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_well_formed),
       cmocka_unit_test(what_is_malformed),
-      cmocka_unit_test(what_was_meant),
       cmocka_unit_test(names_are_taken_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

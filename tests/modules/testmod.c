@@ -10,7 +10,6 @@
 **   testmod_futures.c    calls and waits from C, in and out of tasks
 **   testmod_promises.c   promises settled by threads of the module
 **   testmod_memory.c     how much is in use
-**   testmod_layout.c     where the members of public structs stand
 **   testmod_states.c     Lua states on threads of their own
 **   testmod_process.c    descriptors and signals of the process
 */
@@ -38,7 +37,6 @@ int luaopen_testmod (lua_State *L) {
   luaL_setfuncs(L, tt_future_lua, 0);
   luaL_setfuncs(L, tt_promise_lua, 0);
   luaL_setfuncs(L, tt_memory_lua, 0);
-  luaL_setfuncs(L, tt_layout_lua, 0);
   luaL_setfuncs(L, tt_state_lua, 0);
   luaL_setfuncs(L, tt_process_lua, 0);
   return 1;

@@ -105,7 +105,6 @@ extern const luaL_Reg tt_future_lua[];
 extern const luaL_Reg tt_promise_lua[]; /* testmod_promises.c */
 extern const luaL_Reg tt_state_lua[];   /* testmod_states.c */
 extern const luaL_Reg tt_memory_lua[];  /* testmod_memory.c */
-extern const luaL_Reg tt_layout_lua[];  /* testmod_layout.c */
 extern const luaL_Reg tt_process_lua[]; /* testmod_process.c */
 
 /* Creates the metatables of these files. */

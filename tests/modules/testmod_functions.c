@@ -14,7 +14,6 @@
 **   test.self      "-> string, integer" name and id of the running task
 **   test.big       "integer -> string"  a string of so many 'x'
 **   test.fail      "string"             fails with that message
-**   test.fail_errno  "integer, string?"  fails with that errno
 **   test.code      "integer"            answers that number, without tp_fail
 **   test.fail_ok   "string -> string"   tp_fail, then answers TP_OK anyway
 **   test.userdata  "integer?, boolean? -> integer"
@@ -110,11 +109,6 @@ static int fail (tp_Context *ctx) {
 
 static int code (tp_Context *ctx) { return (int)tp_tointeger(ctx, 1); }
 
-static int fail_errno (tp_Context *ctx) {
-  return tp_fail_errno(ctx, (int)tp_tointeger(ctx, 1),
-                       tp_tobytes(ctx, 2, NULL));
-}
-
 static int fail_ok (tp_Context *ctx) {
   tp_pusharg(ctx, 1);
   (void)tp_fail(ctx, "%s", tp_tobytes(ctx, 1, NULL));
@@ -198,7 +192,6 @@ const tp_Function tt_plain_functions[] = {
     {"test.fail", fail, "string"},
     {"test.code", code, "integer"},
     {"test.fail_ok", fail_ok, "string -> string"},
-    {"test.fail_errno", fail_errno, "integer, string?"},
     {"test.userdata", userdata, "integer?, boolean? -> integer"},
     {"test.crash", crash, "string"},
     {NULL, NULL, NULL}};

@@ -328,22 +328,6 @@ for _ = 1, 2 do
   keep(tidepool.spawn(tidepool.sleep, 0.001))
 end
 
--- Names, texts that stand for functions, and a manager that nobody has made.
-local job = tidepool.named("job", function (x) error(x, 0) end)
-check(#tostring(keep(pool:with({ name = "jobs" }):call("test.add", 1, 1))) > 0,
-  "a call with a name")
-failure("error", keep(pool:call(job, "on purpose")))
-failure("error", keep(tidepool.spawn(job, "on purpose")))
-local napping = keep(tidepool.spawn(tidepool.sleep, 100))
-check(#tostring(napping) > 0, "the name of a coroutine")
-check(napping:cancel(), "a coroutine that naps")
-check(results(keep(pool:call("string:rep", "x", 3))) == "xxx", "a reference")
-check(results(keep(tidepool.spawn("string:rep", "x", 3))) == "xxx",
-  "a reference in a coroutine")
-pools[#pools + 1] = tidepool.attach("oom-too", { workers = 1 })
-check(tidepool.attach("oom-too", {}) == pools[#pools], "a manager by its name")
-check(#tostring(pool:stats()) > 0, "stats as text")
-
 -- The default manager, collection, and the end.
 check(results(keep(tidepool.call("test.add", 5, 6))) == 11, "the default")
 collectgarbage()

@@ -93,33 +93,7 @@ greet () {
 }
 
 docs () {
-  rock=$work/tree/lib/luarocks/rocks-$version/tidepool/scm-1
-  [ -f "$rock/docs/design.md" ] && [ -f "$rock/types/tidepool.lua" ]
-}
-
-lint () {
-  for rockspec in "$root"/*.rockspec "$root"/rockspec/*.rockspec; do
-    luarocks --lua-version="$version" lint "$rockspec" || return
-  done
-}
-
-# The rockspec of a release, with an archive of this tree for what it names.
-release () {
-  archive=$(sed -n 's/^#define TIDEPOOL_VERSION "\(.*\)"/tidepool-\1/p' \
-    "$root/src/tidepool.h")
-  rockspec=$(ls "$root/rockspec/$archive"-*.rockspec) || return
-  name=$(basename "$rockspec" .rockspec)
-  mv "$work/source" "$work/$archive" && cd "$work" &&
-    tar czf "$archive.tar.gz" "$archive" &&
-    sed "/^  url =/,/^}/c\\  url = 'file://$work/$archive.tar.gz',\n}" \
-      "$rockspec" >"$name.rockspec" &&
-    $offline luarocks --lua-version="$version" pack "$name.rockspec" &&
-    $offline luarocks --lua-version="$version" --tree="$work/released" \
-      install "$name.src.rock"
-}
-
-released () {
-  [ -f "$work/released/lib/lua/$version/tidepool/core.so" ]
+  [ -f "$work/tree/lib/luarocks/rocks-$version/tidepool/scm-1/docs/design.md" ]
 }
 
 step "luarocks make, offline" make_rock
@@ -127,10 +101,7 @@ step "exports luaopen_* only" exports
 step "the header is installed" header
 step "a module builds in an empty folder" build
 step "and runs" greet
-step "documents and types are installed" docs
-step "luarocks lint" lint
-step "luarocks pack of a release, and its installation, offline" release
-step "which has the module" released
+step "the documents are installed" docs
 
 echo "rock: $passed passed, $failed failed, 0 skipped"
 [ $failed -eq 0 ]

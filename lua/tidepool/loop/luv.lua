@@ -9,7 +9,7 @@ local uv = require "luv"
 
 local luv = {}
 
-local main = tidepool.private.main_thread()
+local main = debug.getregistry()[1]
 local ours = setmetatable({}, { __mode = "k" })
 
 -- Stands for the loop of this Lua state, of which there is one however often
