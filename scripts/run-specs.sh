@@ -30,6 +30,11 @@ if [ "$1" = --one ]; then
   cat "$log"
   exit $status
 fi
+for path; do
+  [ -e "$path" ] && continue
+  echo "run-specs: there is no $path" >&2
+  exit 2
+done
 if [ "$jobs" = 0 ] || [ -f "$*" ]; then
   run "$@"
   exit

@@ -373,7 +373,8 @@ void tpi_worker_on_top (tpi_Worker *worker, tpi_Run *frame, tpi_Task *task);
 /* The worker: it is about to block (does anyone still work?), or no longer
    does. */
 int tpi_worker_block (tpi_Worker *worker);
-/* Are all workers of the pool blocked, and is there no spare one? */
+/* Are all workers of the pool blocked? Starts a spare one first, if there may
+   be one more. */
 int tpi_worker_stuck (tpi_Worker *worker);
 void tpi_worker_unblock (tpi_Worker *worker);
 
